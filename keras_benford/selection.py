@@ -1,0 +1,238 @@
+"""Which weights count, and why the others do not.
+
+Benford's law is asked of the weights that training shapes out of random numbers: kernels, recurrent
+kernels, embeddings. Biases, normalisation parameters, statistics and other state start from a
+constant and would only blur the picture. Rank does not tell them apart (a GRU's bias has rank 2,
+an attention's too), so a weight's role is read from its name and its layer's class, the same in a
+live model as in a file. The role decides, not the initializer that a user chose for it.
+
+Source: arXiv 2102.03313, p. 3.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+KERNELS = frozenset(
+    "kernel recurrent_kernel depthwise_kernel pointwise_kernel embeddings reverse_embeddings".split()
+)
+
+_CONSTANT_AT_FIRST = {
+    "bias": "a bias: starts from a constant",
+    "gamma": "a normalisation parameter: starts from a constant",
+    "beta": "a normalisation parameter: starts from a constant",
+    "scale": "a scale: starts from a constant",
+    "concat_score_weight": "a scale: starts from a constant",
+    "alpha": "a slope: starts from a constant",
+    "moving_mean": "a moving statistic, no weight",
+    "moving_variance": "a moving statistic, no weight",
+    "moving_stddev": "a moving statistic, no weight",
+    "renorm_mean": "a moving statistic, no weight",
+    "renorm_stddev": "a moving statistic, no weight",
+    "mean": "a statistic of the data, no weight",
+    "variance": "a statistic of the data, no weight",
+    "count": "a statistic of the data, no weight",
+    "vector_u": "state of the spectral normalisation: random, but no weight of the network",
+    "rnn_state": "a recurrent layer's state, no weight",
+    "real_kernel": "a Fourier basis: computed, not random",
+    "imag_kernel": "a Fourier basis: computed, not random",
+}
+_NAME_ENDINGS = {
+    "_bias": _CONSTANT_AT_FIRST["bias"],
+    "_scale": "a quantisation scale, no weight",
+    "_scales": "a quantisation scale, no weight",
+    "_zero": "quantisation state, no weight",
+    "zero_point": "quantisation state, no weight",
+    "g_idx": "quantisation state, no weight",
+    "_amax_history": "quantisation state, no weight",
+}
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One weight that counts.
+
+    Attributes:
+        path: the variable's path, such as `"dense/kernel"`, unique within the selection.
+        shape: its shape.
+        dtype: its floating dtype, as a string.
+        value: a function of no arguments that gives the tensor to count. For most weights that
+            is the variable's value; for a kernel under LoRA it is the merged kernel.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    value: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """One weight that does not count, and the reason."""
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A model's weights, sorted into those that count and those that do not."""
+
+    counted: tuple[Weight, ...]
+    skipped: tuple[Skipped, ...]
+
+
+def select(model, *, include=None, exclude=None):
+    """Sort a model's weights into those that count and those that do not.
+
+    A variable that several layers or sub-models share counts once. Under LoRA the merged kernel
+    counts, which is what the layer computes with and what Keras saves.
+
+    Args:
+        model: a built `keras.Model` or `keras.Layer`.
+        include: a glob pattern on weight paths, or a list of them. The weights that match are
+            counted whatever their role, and no others. By default the random-initialised ones.
+        exclude: a glob pattern, or a list of them; the weights that match are left out.
+
+    Returns:
+        A `Selection`; both parts in the order of `model.weights`.
+
+    Raises:
+        TypeError: if `model` has no layers' weights, or a pattern is no string.
+        ValueError: if the model has no weights yet, a pattern matches nothing, or nothing is left
+            to count.
+    """
+    weights = _weights(model)
+    paths = _unique_paths(weights)
+    included = None if include is None else _matching("include", include, paths)
+    excluded = () if exclude is None else _matching("exclude", exclude, paths)
+    owners = _owners(model)
+    counted, skipped = [], []
+    for weight, path in zip(weights, paths, strict=True):
+        layer = owners.get(id(weight), model)
+        classes = [cls.__name__ for cls in type(layer).__mro__]
+        about = path, tuple(weight.shape), str(weight.dtype)
+        reason = _dtype_reason(about[2])
+        if reason is None and path in excluded:
+            reason = "matches `exclude`"
+        elif reason is None and included is not None:
+            reason = None if path in included else "does not match `include`"
+        elif reason is None:
+            reason = reason_not_counted(classes, weight.name, len(about[1]))
+        if reason is None:
+            counted.append(Weight(*about, _reader(layer, weight)))
+        else:
+            skipped.append(Skipped(*about, reason))
+    if not counted:
+        raise ValueError(
+            f"`model`: expected weights that count; received {model.name!r}, where none does: "
+            + "; ".join(f"{s.path} ({s.reason})" for s in skipped)
+            + "; do name the ones to count in `include`."
+        )
+    return Selection(tuple(counted), tuple(skipped))
+
+
+def reason_not_counted(classes, name, rank):
+    """Why a weight does not count by default, or None if it does.
+
+    Args:
+        classes: names of the layer's class and its base classes.
+        name: the weight's own name, such as `"kernel"`.
+        rank: how many axes it has.
+
+    Returns:
+        None for a random-initialised weight, else a phrase. A name that no Keras layer uses is
+        judged by its rank: custom matrices count, custom vectors and scalars do not.
+    """
+    # The one vector that Keras initialises at random and trains.
+    if name == "scale" and "AdditiveAttention" in classes:
+        return None
+    if name in KERNELS:
+        return None
+    if name.startswith("lora_"):
+        return "a LoRA factor: counted within the merged kernel"
+    if name in _CONSTANT_AT_FIRST:
+        return _CONSTANT_AT_FIRST[name]
+    for ending, reason in _NAME_ENDINGS.items():
+        if name.endswith(ending):
+            return reason
+    if rank < 2:
+        return f"unknown name and rank {rank}: taken for constant-initialised"
+    return None
+
+
+def _weights(model):
+    if not hasattr(model, "weights") or not hasattr(model, "_flatten_layers"):
+        raise TypeError(
+            f"`model`: expected a Keras model or layer; received {type(model).__name__}; "
+            "do pass the model itself."
+        )
+    if not model.weights:
+        raise ValueError(
+            f"`model`: expected a built model; received {model.name!r}, which has no weights yet; "
+            "do call it on data, give it an `Input` or call `model.build(input_shape)`."
+        )
+    return model.weights
+
+
+def _unique_paths(weights):
+    """The variables' paths; a path that occurs again gets `:2`, `:3`, …
+
+    Layers of different sub-models may bear the same name.
+    """
+    seen = {}
+    paths = []
+    for weight in weights:
+        seen[weight.path] = number = seen.get(weight.path, 0) + 1
+        paths.append(weight.path if number == 1 else f"{weight.path}:{number}")
+    return paths
+
+
+def _owners(model):
+    """Map each variable's id to the innermost layer that holds it."""
+    owners = {}
+    for layer in model._flatten_layers():
+        inner = {
+            id(weight)
+            for child in layer._flatten_layers(include_self=False, recursive=False)
+            for weight in child.weights
+        }
+        owners.update((id(w), layer) for w in layer.weights if id(w) not in inner)
+    return owners
+
+
+def _reader(layer, weight):
+    if getattr(layer, "lora_enabled", False) and weight.name in KERNELS:
+        return lambda: getattr(layer, weight.name)
+    return lambda: weight.value
+
+
+def _dtype_reason(dtype):
+    if "float" in dtype:
+        return None
+    return f"{dtype} values: quantised or no weights" if "int" in dtype else f"{dtype} values"
+
+
+def _matching(argument, patterns, paths):
+    """The set of paths that match one of the patterns; every pattern must match something."""
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    matched = set()
+    for pattern in patterns:
+        if not isinstance(pattern, str):
+            raise TypeError(
+                f"`{argument}`: expected glob patterns on weight paths; received {pattern!r}; "
+                "do pass a string such as 'encoder/*' or a list of strings."
+            )
+        hits = fnmatch.filter(paths, pattern) if pattern not in paths else [pattern]
+        if not hits:
+            raise ValueError(
+                f"`{argument}`: expected patterns that match a weight's path; received "
+                f"{pattern!r}, which matches none of: {', '.join(paths)}."
+            )
+        matched.update(hits)
+    return matched
