@@ -155,7 +155,7 @@ def reason_not_counted(classes, name, rank):
     if name in KERNELS:
         return None
     if name.startswith("lora_"):
-        return "a LoRA factor: counted within the merged kernel"
+        return "a LoRA factor: part of the merged kernel"
     if name in _CONSTANT_AT_FIRST:
         return _CONSTANT_AT_FIRST[name]
     for ending, reason in _NAME_ENDINGS.items():
@@ -228,7 +228,7 @@ def _matching(argument, patterns, paths):
                 f"`{argument}`: expected glob patterns on weight paths; received {pattern!r}; "
                 "do pass a string such as 'encoder/*' or a list of strings."
             )
-        hits = fnmatch.filter(paths, pattern) if pattern not in paths else [pattern]
+        hits = [path for path in paths if path == pattern or fnmatch.fnmatchcase(path, pattern)]
         if not hits:
             raise ValueError(
                 f"`{argument}`: expected patterns that match a weight's path; received "
