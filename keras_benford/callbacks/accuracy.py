@@ -1,0 +1,120 @@
+"""The training accuracy since the last check, which the information criteria take.
+
+The logs hold running means over an epoch; between two checks inside it, the metric's own totals
+give the mean of just the batches between them.
+"""
+
+import math
+
+import keras
+
+from keras_benford.callbacks.checks import flat_metrics
+
+
+def accuracy_key(names, wanted=None):
+    """The name of the training accuracy among the names in the logs.
+
+    Args:
+        names: the log keys there are.
+        wanted: the key that the user asked for, or None to find one.
+
+    Returns:
+        `"accuracy"` or `"acc"` if there, else the only name that ends in "accuracy".
+
+    Raises:
+        ValueError: if there is none, or several and none is called `accuracy`.
+    """
+    names = [name for name in names if not name.startswith("val_")]
+    if wanted is not None:
+        candidates = [name for name in names if name == wanted]
+    else:
+        candidates = [name for name in ("accuracy", "acc") if name in names][:1] or [
+            name for name in names if name.endswith("accuracy") and "top_k" not in name
+        ]
+    if len(candidates) == 1:
+        return candidates[0]
+    what = "a training accuracy" if wanted is None else f"the metric {wanted!r}"
+    raise ValueError(
+        f"`monitor`: expected {what} in the logs, which EIC is made of; received "
+        f"{', '.join(names) or 'none at all'}; do compile with metrics=['accuracy'], name one of "
+        "these as `accuracy=`, or pass monitor=\"mlh\", which needs none."
+    )
+
+
+def check_for_accuracy(model, wanted=None):
+    """Raise `accuracy_key`'s error before the first batch, if the model's metrics show it already.
+
+    A model with a train step of its own may log anything, and Keras renames the metrics of several
+    outputs: those are looked at when there are logs.
+    """
+    if wanted is not None or type(model).train_step is not keras.Model.train_step:
+        return
+    names = [_name(metric) for metric in flat_metrics(model)]
+    if not any(name == "acc" or name.endswith("accuracy") for name in names):
+        accuracy_key(names)
+
+
+def _name(metric):
+    if isinstance(metric, str):
+        return metric
+    return getattr(metric, "name", None) or getattr(metric, "__name__", type(metric).__name__)
+
+
+class AccuracyWindow:
+    """Mean training accuracy of the batches since it was last read.
+
+    Args:
+        model: the model in training.
+        key: the accuracy's key in the logs.
+    """
+
+    def __init__(self, model, key):
+        self.key = key
+        self._metric = _metric_of(model, key)
+        self.begin_epoch()
+
+    def begin_epoch(self):
+        """Start anew, as Keras' metrics do at the start of each epoch."""
+        self._before = 0.0, 0.0
+        self._at_end = None
+
+    def end_training(self):
+        """Keep the epoch's totals: a validation is about to reset the metric."""
+        if self._at_end is None:
+            self._at_end = self._totals()
+
+    def read(self, logs, *, inside_epoch):
+        """The mean since the last reading; NaN if there were no samples.
+
+        A metric that is no mean, or is not the model's, has no totals: then it is the value in the
+        logs, the metric's running value of the epoch.
+        """
+        if self._metric is None:
+            return float(logs[self.key])
+        if self._before == (0.0, 0.0) and not inside_epoch:
+            return float(logs[self.key])
+        total, count = self._at_end or self._totals()
+        total_before, count_before = self._before
+        if count < count_before:
+            # Somebody reset the metric inside the epoch.
+            total_before = count_before = 0.0
+        self._before = total, count
+        return (total - total_before) / (count - count_before) if count > count_before else math.nan
+
+    def _totals(self):
+        if self._metric is None:
+            return None
+        return float(self._metric.total), float(self._metric.count)
+
+
+def _metric_of(model, key):
+    """The mean metric behind a log key, or None."""
+    for metric in model.metrics:
+        if hasattr(metric, "metrics"):
+            # Metrics of several outputs are renamed on their way into the logs, in this order.
+            named = dict(zip(metric.result(), metric.metrics, strict=True))
+        else:
+            named = {metric.name: metric}
+        if isinstance(named.get(key), keras.metrics.Mean):
+            return named[key]
+    return None

@@ -1,0 +1,204 @@
+"""Early stopping by Benford's law in the weights, with no validation set."""
+
+import math
+import numbers
+
+import keras
+
+from keras_benford import criteria
+from keras_benford.callbacks.accuracy import AccuracyWindow, accuracy_key, check_for_accuracy
+from keras_benford.callbacks.checks import Checks
+
+_BETTER = {"mlh": "max", "eic": "min", "scaled_eic": "min", "symbolic_eic": "min"}
+
+
+class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
+    """Stop when the weights' Benford criterion no longer improves; keep the best weights.
+
+    All labelled data can train: the criterion needs the weights and, for the EICs, the training
+    accuracy. It adds `mlh` and the monitored criterion to the logs.
+
+        model.compile("adam", loss, metrics=["accuracy"])
+        model.fit(x, y, epochs=100, callbacks=[MLHEarlyStopping()])
+
+    The arguments up to `start_from_epoch` are those of `keras.callbacks.EarlyStopping` and mean the
+    same; where that counts epochs without improvement, this counts checks.
+
+    Args:
+        monitor: `"scaled_eic"` (default), `"eic"`, `"symbolic_eic"` or `"mlh"`. All but `"mlh"`
+            need an accuracy among the metrics.
+        min_delta: smallest change that counts as an improvement.
+        patience: number of checks without improvement after which training stops.
+        verbose: 1 prints when it stops and what it restores.
+        mode: `"auto"` (default), `"min"` or `"max"`; auto is right for all four criteria.
+        baseline: only a value better than this starts the patience anew.
+        restore_best_weights: put the best check's weights back when training ends, whether or not
+            this callback ended it. Under an optimizer with `use_ema=True` these are the averaged
+            weights as they stood at the best check.
+        start_from_epoch: epochs before the first decision; the logs are written all the same.
+        check_every: `"epoch"` (default); a number of batches as an integer, counted anew in each
+            epoch, or `"batch"`; or a fraction f of an epoch as a float, for `round(1 / f)` evenly
+            spaced checks (the paper's 0.33; data of unknown length is checked at the end of the
+            first epoch only). The end of an epoch is always checked.
+        mlh_range: `(low, high)` of `keras_benford.scaled_eic`.
+        accuracy: the accuracy's key in the logs, by default `accuracy`, `acc` or the only one that
+            ends in "accuracy". Criteria take its mean over the batches since the last check.
+        include: glob pattern(s) on weight paths, as for `keras_benford.score`.
+        exclude: likewise.
+
+    Attributes:
+        best: the best value so far, or None.
+        best_epoch, best_step: its epoch (from 0) and the optimizer's updates by then.
+        stopped_epoch: the epoch in which it stopped the training; 0 if it did not.
+        stop_reason: a sentence on why training ended; None before its end.
+        history: dict of lists, an entry a check: `epoch`, `step`, `mlh`, `accuracy` and the
+            criterion.
+
+    A value that is not finite is never the best. As soon as a counted weight is infinite or NaN,
+    `mlh` and the criterion are NaN in the logs, with one warning.
+
+    Raises:
+        ValueError: for arguments that make no sense, and, as training begins, for a model without
+            weights that count or without the accuracy that the criterion needs.
+
+    Source: arXiv 2102.03313, "Early Stopping with MLH"; its recorded runs check once an epoch with
+    a patience of 8.
+    """
+
+    def __init__(
+        self,
+        monitor="scaled_eic",
+        min_delta=0,
+        patience=8,
+        verbose=0,
+        mode="auto",
+        baseline=None,
+        restore_best_weights=True,
+        start_from_epoch=0,
+        *,
+        check_every="epoch",
+        mlh_range=criteria.MLH_RANGE,
+        accuracy=None,
+        include=None,
+        exclude=None,
+    ):
+        if monitor not in _BETTER:
+            raise ValueError(
+                f"`monitor`: expected one of {', '.join(map(repr, _BETTER))}; received "
+                f"{monitor!r}; for other quantities do use keras.callbacks.EarlyStopping."
+            )
+        if mode not in ("auto", "min", "max"):
+            raise ValueError(f"`mode`: expected 'auto', 'min' or 'max'; received {mode!r}.")
+        if not isinstance(patience, numbers.Integral) or patience < 0:
+            raise ValueError(
+                f"`patience`: expected a number of checks, 0 or more; received {patience!r}."
+            )
+        super().__init__(
+            monitor=monitor,
+            min_delta=min_delta,
+            patience=patience,
+            verbose=verbose,
+            mode=_BETTER[monitor] if mode == "auto" else mode,
+            baseline=baseline,
+            restore_best_weights=restore_best_weights,
+            start_from_epoch=start_from_epoch,
+        )
+        self._set_up_checks(check_every, include, exclude)
+        self.mlh_range = criteria.check_mlh_range(mlh_range)
+        self.accuracy = accuracy
+        self._forget()
+
+    def _forget(self):
+        self.best = None
+        self.best_epoch = 0
+        self.best_step = None
+        self.stop_reason = None
+        self.history = {}
+        self._window = None
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self._forget()
+        if self.monitor != "mlh":
+            check_for_accuracy(self.model, self.accuracy)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        super().on_epoch_begin(epoch, logs)
+        if self._window is not None:
+            self._window.begin_epoch()
+
+    def on_test_begin(self, logs=None):
+        if self._window is not None:
+            self._window.end_training()
+
+    def _check(self, logs, *, inside_epoch):
+        values = {"mlh": self._measure()[0]}
+        record = {"epoch": self._epoch, "step": self._step(), "mlh": values["mlh"]}
+        if self.monitor != "mlh":
+            if self._window is None:
+                self._window = AccuracyWindow(self.model, accuracy_key(logs, self.accuracy))
+            record["accuracy"] = self._window.read(logs, inside_epoch=inside_epoch)
+            values[self.monitor] = self._criterion(record["accuracy"], values["mlh"])
+        record |= values
+        for key, value in record.items():
+            self.history.setdefault(key, []).append(value)
+        if self._epoch >= self.start_from_epoch:
+            self._decide(values[self.monitor], record["step"])
+        return values
+
+    def _criterion(self, accuracy, mlh):
+        if self.monitor == "scaled_eic":
+            return criteria.scaled_eic(accuracy, mlh, mlh_range=self.mlh_range)
+        return getattr(criteria, self.monitor)(accuracy, mlh)
+
+    def _decide(self, value, step):
+        """Keras' rule, on a check instead of an epoch."""
+        self.wait += 1
+        if math.isfinite(value) and self._improves(value, self.best):
+            self.best = value
+            self.best_epoch = self._epoch
+            self.best_step = step
+            if self.restore_best_weights:
+                self.best_weights = self._weights()
+            if self.baseline is None or self._improves(value, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and len(self.history["mlh"]) > 1:
+            self.stopped_epoch = self._epoch
+            self.stop_reason = f"{self.monitor} did not improve for {self.wait} checks"
+            self.model.stop_training = True
+
+    def _improves(self, value, reference):
+        if reference is None:
+            return True
+        gain = value - reference if self.mode == "max" else reference - value
+        return gain > self.min_delta
+
+    def _weights(self):
+        """The model's weights as they would be if training ended now."""
+        optimizer = getattr(self.model, "optimizer", None)
+        optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+        if not getattr(optimizer, "use_ema", False):
+            return self.model.get_weights()
+        # At the end of `fit` Keras overwrites the weights with their averages, and restoring raw
+        # ones would undo that: let it do so for a moment.
+        variables = self.model.trainable_variables
+        raw = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
+        optimizer.finalize_variable_values(variables)
+        averaged = self.model.get_weights()
+        for variable, values in zip(variables, raw, strict=True):
+            variable.assign(values)
+        return averaged
+
+    def on_train_end(self, logs=None):
+        if self.stop_reason is None:
+            self.stop_reason = f"training ended while {self.monitor} was within its patience"
+        restores = self.restore_best_weights and self.best_weights is not None
+        if restores:
+            self.model.set_weights(self.best_weights)
+        if self.verbose > 0:
+            restored = f"restored the weights of epoch {self.best_epoch + 1}" if restores else (
+                "restored no weights"
+            )
+            print(f"{type(self).__name__}: {self.stop_reason}; {restored}.")
+        self._window = None
+        self._selection = None

@@ -1,0 +1,76 @@
+"""When to check: after each epoch, every n batches, or every fraction of an epoch."""
+
+import itertools
+import math
+import numbers
+import warnings
+
+
+class Schedule:
+    """Tells after which batches of an epoch a check is due; its end is always checked.
+
+    Args:
+        check_every: `"epoch"`, `"batch"`, an integer n >= 1 (every n batches, counted anew in each
+            epoch), or a float f in (0, 1] (`round(1 / f)` evenly spaced checks an epoch).
+
+    Raises:
+        ValueError, TypeError: if it is none of these.
+    """
+
+    def __init__(self, check_every):
+        self._batches, self._parts = _parse(check_every)
+        self.inside_epoch = self._batches is not None or self._parts > 1
+        self._upcoming = iter(())
+        self._next = math.inf
+
+    def begin_epoch(self, steps):
+        """Plan an epoch of `steps` batches, or of unknown length if `steps` is None."""
+        if self._batches is not None:
+            self._upcoming = itertools.count(self._batches, self._batches)
+        elif steps is None:
+            self._upcoming = iter(())
+        else:
+            due = (round(steps * part / self._parts) for part in range(1, self._parts))
+            self._upcoming = (step for step in due if 0 < step < steps)
+        self._next = next(self._upcoming, math.inf)
+
+    def is_due(self, seen):
+        """Whether a check is due now that `seen` batches of the epoch are done."""
+        if seen < self._next:
+            return False
+        # One execution may run several steps, and pass several marks at once.
+        while self._next <= seen:
+            self._next = next(self._upcoming, math.inf)
+        return True
+
+
+def _parse(check_every):
+    """`(batches, parts)`: batches between checks or None, checks an epoch."""
+    if isinstance(check_every, str):
+        if check_every == "epoch":
+            return None, 1
+        if check_every == "batch":
+            return 1, 1
+    elif isinstance(check_every, numbers.Integral) and not isinstance(check_every, bool):
+        if check_every >= 1:
+            if check_every == 1:
+                warnings.warn(
+                    "`check_every=1` checks after every batch; do pass 'epoch' or 1.0 for once an "
+                    "epoch, or 'batch' to say every batch without this warning.",
+                    stacklevel=5,
+                )
+            return int(check_every), 1
+    elif isinstance(check_every, numbers.Real) and not isinstance(check_every, bool):
+        if 0 < check_every <= 1:
+            return None, max(1, round(1 / check_every))
+    else:
+        raise TypeError(_message(check_every))
+    raise ValueError(_message(check_every))
+
+
+def _message(check_every):
+    return (
+        "`check_every`: expected 'epoch', 'batch', a number of batches as an integer (1 or more), "
+        f"or a fraction of an epoch as a float in (0, 1]; received {check_every!r}; "
+        "do pass an integer to count batches."
+    )

@@ -1,0 +1,138 @@
+"""Keras metrics: MLH of the values they are fed, and MLH of a model's weights.
+
+A metric here is counters and a call; the arithmetic is in `digits` and `statistics`.
+"""
+
+import warnings
+import weakref
+
+import keras
+from keras import ops
+
+from keras_benford import digits, statistics
+from keras_benford.digits import tensors
+from keras_benford.selection import select
+
+
+@keras.saving.register_keras_serializable(package="keras_benford")
+class MLH(keras.metrics.Metric):
+    """MLH of all values seen: their leading digits' correlation with Benford's law.
+
+    The state is nine 64-bit counters, exact for any number of values.
+
+    Args:
+        name: the metric's name.
+        dtype: dtype of the result; the counters are integers.
+
+    Result: a scalar in [-1, 1]; NaN before any value with a digit, and when all counts are equal.
+
+    Example:
+
+    >>> metric = MLH()
+    >>> metric.update_state([0.1, 0.2, -17.0, 0.0])
+    >>> metric.update_state([1.5, 3.0])
+    >>> round(float(metric.result()), 4)
+    0.9425
+    """
+
+    def __init__(self, name="mlh", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.counts = self.add_variable((9,), initializer="zeros", dtype="int64", name="counts")
+        self._direction = "up"
+
+    def update_state(self, values):
+        """Count the leading digits of `values`, numbers of any shape; zeros and NaN have none."""
+        counts = ops.convert_to_tensor(digits.digit_counts(values), dtype="int64")
+        self.counts.assign(self.counts + counts)
+
+    def merge_state(self, metrics):
+        """Add the counts of other `MLH` metrics, such as those of other shards of the data."""
+        for metric in metrics:
+            self.counts.assign(self.counts + ops.convert_to_tensor(metric.counts))
+
+    def result(self):
+        return ops.cast(statistics.mlh(ops.convert_to_tensor(self.counts)), self.dtype)
+
+
+@keras.saving.register_keras_serializable(package="keras_benford")
+class WeightsMLH(keras.metrics.Metric):
+    """MLH of a model's weights, for `compile(metrics=[...])`.
+
+    It ignores labels and predictions and reports the weights as they are: in the progress bar, in
+    `History`, to every callback in any order.
+
+        model.compile("adam", "mse", metrics=[keras_benford.WeightsMLH(model)])
+
+    A saved model comes back without the binding between metric and model, because a metric does
+    not save its model. Until `bind(model)` is called, or one of this package's callbacks does so,
+    the metric is NaN and warns once.
+
+    Args:
+        model: the model whose weights to count, built or not yet; None to bind it later.
+        include: glob pattern(s) on weight paths, as for `keras_benford.score`.
+        exclude: likewise.
+        name: the metric's name, and so its key in the logs.
+        dtype: dtype of the result.
+
+    Result: a scalar in [-1, 1]; NaN while unbound, where MLH is undefined, and as soon as any
+    counted weight holds an infinity or NaN, so that broken weights never look good.
+    """
+
+    def __init__(self, model=None, *, include=None, exclude=None, name="mlh", dtype=None):
+        super().__init__(name=name, dtype=dtype)
+        self.include = include
+        self.exclude = exclude
+        self._direction = "up"
+        self._warned = False
+        self._model = None
+        self._selection = None
+        if model is not None:
+            self.bind(model)
+
+    @property
+    def model(self):
+        """The bound model, or None."""
+        return self._model and self._model()
+
+    def bind(self, model):
+        """Count the weights of `model` from now on."""
+        if not isinstance(model, keras.Layer):
+            raise TypeError(
+                f"`model`: expected a Keras model; received {type(model).__name__}; "
+                "do pass the model itself, as in WeightsMLH(model)."
+            )
+        # Held weakly: the model holds its metrics, and saving it must not walk in circles.
+        self._model = weakref.ref(model)
+        self._selection = None
+        # A step traced before has the unbound NaN in it.
+        if getattr(model, "train_function", None) is not None:
+            model.make_train_function(force=True)
+        if getattr(model, "test_function", None) is not None:
+            model.make_test_function(force=True)
+
+    def update_state(self, y_true=None, y_pred=None, sample_weight=None):
+        """Do nothing: the weights are read when the result is asked for."""
+
+    def result(self):
+        if self.model is None:
+            self._warn_once()
+            return ops.cast(float("nan"), self.dtype)
+        if self._selection is None:
+            self._selection = select(self.model, include=self.include, exclude=self.exclude)
+        tallies = tensors.tally_each([weight.value() for weight in self._selection.counted])
+        tally = ops.sum(tallies, axis=0)
+        value = ops.where(tally[10] == 0, statistics.mlh(tally[:9]), float("nan"))
+        return ops.cast(value, self.dtype)
+
+    def _warn_once(self):
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"Metric {self.name!r} (WeightsMLH) reports NaN: expected a bound model; received "
+                "none, as after loading one from a file; do call `metric.bind(model)`, or fit with "
+                "a callback of keras_benford.",
+                stacklevel=3,
+            )
+
+    def get_config(self):
+        return {**super().get_config(), "include": self.include, "exclude": self.exclude}
