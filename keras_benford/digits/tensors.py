@@ -1,9 +1,17 @@
 """Keras tensors -> leading digits and their counts, by one kernel in `keras.ops`.
 
-`tally_ops` and `leading_digits_ops` can be traced into any graph. `tally_each` compiles the former
-for a whole model at once: compilation is per shape, and a program for each of a model's kernels
-would take far longer than the counting.
+Compilation is per shape, and a program for each of a model's kernels would take far longer than the
+counting: `tally_each` counts a whole model by one program. `tally_ops` is the same, not compiled,
+to be traced into somebody else's graph.
+
+How the kernel counts: twelve classes (see `table`) of five bits each fit an int64, so that adding
+`1 << (5 * class)` over 16 values is a histogram of them in one integer. 32 such integers, split
+into even and odd classes of ten bits each, make a histogram of a block of 512 values. All of it is
+elementwise or a sum, and the compiler fuses it into a single pass over the values.
 """
+
+import functools
+import math
 
 import numpy as np
 from keras import KerasTensor, Variable, backend, ops
@@ -11,91 +19,256 @@ from keras import KerasTensor, Variable, backend, ops
 from keras_benford.digits.table import (
     DIGIT_OF_CLASS,
     N_CLASSES,
+    NOT_FINITE,
     ZERO,
     float32_table,
     float64_table,
 )
 
+# A five-bit field holds 31: no more than that many values may be added in one integer, and no
+# more than 63 such sums in one of ten bits.
+_ROWS, _COLUMNS = 16, 32
+_BLOCK = _ROWS * _COLUMNS
+_EVEN_FIELDS = np.int64(sum(31 << (10 * lane) for lane in range(N_CLASSES // 2)))
+
+# Small tensors are copied into one row of blocks, at most this many values at a time, which bounds
+# the memory for the copy; a larger tensor is read where it lies.
+_POOL = 1 << 24
+# Compiling takes as long as counting some ten million values by uncompiled operations does.
+_WORTH_COMPILING = 1 << 20
+
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 
 
 def leading_digits(values):
-    """Leading digits of a tensor, uint8, same shape."""
+    """Leading digits of a tensor: uint8, same shape. See `keras_benford.digits`."""
     tensor = _as_floats(values)
-    return ops.cast(ops.take(DIGIT_OF_CLASS, _classes(tensor), axis=0), "uint8")
+    column = ops.reshape(tensor, (-1, 1))
+    digits = ops.take(ops.convert_to_tensor(DIGIT_OF_CLASS), _classes(column), axis=0)
+    return ops.reshape(digits, ops.shape(tensor))
 
 
 def tally(values):
-    """Counts of digits 1 to 9, zeros and non-finite values of a tensor, `(11,)` int64."""
-    return tally_each([values])[0]
+    """Counts of digits 1 to 9, zeros and non-finite values: `(11,)` int64. See there as well."""
+    tensor = _as_tensor(values)
+    size = _static_size(tensor)
+    counting = tally_each if size is not None and size >= _WORTH_COMPILING else tally_ops
+    return counting([tensor])[0]
 
 
 def tally_each(tensors):
     """Tally each of several tensors, by one compiled call.
 
+    The program is compiled at the first call with these shapes and dtypes, in their order.
+
     Args:
-        tensors: list of tensors or variables, of any mix of shapes and of the dtypes float16,
+        tensors: list of tensors and variables of any mix of shapes and of the dtypes float16,
             bfloat16, float32, float64 and integers.
 
     Returns:
-        `(n, 11)` int64 tensor: a row of `keras_benford.digits.tally` for each.
+        `(n, 11)` int64 tensor: for each what `keras_benford.digits.tally` gives.
 
     Raises:
         TypeError: as `keras_benford.digits.tally`.
+        NotImplementedError: on backends other than TensorFlow.
+
+    Example:
+
+    >>> from keras import ops
+    >>> tally_each([ops.ones((2, 3)), ops.array([0.02, -7.0, 0.0])]).numpy()
+    array([[6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+           [1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0]])
     """
-    return tally_ops(tensors)
+    tensors = [_as_tensor(tensor) for tensor in tensors]
+    if not tensors:
+        return tally_ops(tensors)
+    return _program(tuple((str(t.shape), str(t.dtype)) for t in tensors))(tensors)
 
 
 def tally_ops(tensors):
-    """What `tally_each` computes, not compiled: to be traced into a larger graph."""
+    """What `tally_each` computes, as plain operations: for use inside another graph.
+
+    Args:
+        tensors: as for `tally_each`; inside a graph their shapes may be unknown.
+
+    Returns:
+        `(n, 11)` int64 tensor.
+
+    Raises:
+        TypeError: as `tally_each`.
+    """
     if not tensors:
         return ops.zeros((0, 11), dtype="int64")
-    rows = []
-    for tensor in tensors:
-        classes = ops.reshape(_classes(_as_floats(tensor)), (-1, 1))
-        hits = ops.cast(ops.equal(classes, np.arange(N_CLASSES)), "int64")
-        rows.append(_tally_of_classes(ops.sum(hits, axis=0)))
-    return ops.stack(rows)
+    tensors = [_as_floats(tensor) for tensor in tensors]
+    groups = _groups(tensors)
+    counts = ops.concatenate(
+        [
+            _count_pool([tensors[i] for i in group])
+            if len(group) > 1
+            else _count_alone(tensors[group[0]])
+            for group in groups
+        ]
+    )
+    counts = ops.take(counts, np.argsort(np.concatenate(groups)), axis=0)
+    nines = counts[:, 0:1] + counts[:, 9:10]
+    return ops.concatenate(
+        [counts[:, 1:9], nines, counts[:, ZERO:NOT_FINITE], counts[:, NOT_FINITE:]], axis=1
+    )
 
 
-def _tally_of_classes(counts):
-    nines = counts[..., 0:1] + counts[..., 9:10]
-    return ops.concatenate([counts[..., 1:9], nines, counts[..., ZERO:]], axis=-1)
+@functools.lru_cache(maxsize=128)
+def _program(signature):
+    """`tally_ops` compiled, to be called with tensors of this signature only."""
+    if backend.backend() != "tensorflow":
+        raise NotImplementedError(
+            "expected Keras on the TensorFlow backend; "
+            f"received the backend {backend.backend()!r}; do count NumPy arrays instead"
+        )
+    import tensorflow as tf
+
+    # TensorFlow warns of retracing by the code it traces. These are many programs of one code,
+    # each traced once; a partial has no code and is told from the others.
+    compiled = tf.function(functools.partial(tally_ops), jit_compile=True, autograph=False)
+    # Variables must be read first: as arguments they cost twice the time, and are not exchangeable.
+    return lambda tensors: compiled([tf.convert_to_tensor(tensor) for tensor in tensors])
+
+
+def _groups(tensors):
+    """Indices of the tensors that are counted together: of one width, and within the pool."""
+    groups, pools, room = [], {}, {}
+    for index, tensor in enumerate(tensors):
+        size = _static_size(tensor)
+        if size is None or size > _POOL:
+            groups.append([index])
+            continue
+        width = "float64" if _is_wide(tensor) else "float32"
+        if size > room.get(width, -1):
+            pools[width], room[width] = [], _POOL
+            groups.append(pools[width])
+        pools[width].append(index)
+        room[width] -= size
+    return groups
+
+
+def _count_alone(tensor):
+    """Class counts `(1, 12)` of one tensor, of which only the tail is copied."""
+    flat = ops.reshape(tensor, (-1,))
+    size = ops.shape(flat)[0]
+    n_blocks, rest = size // _BLOCK, size % _BLOCK
+    tail = ops.concatenate([flat[size - rest :], ops.zeros((_BLOCK - rest,), flat.dtype)])
+    counts = ops.sum(_count_blocks(flat[: size - rest], n_blocks), axis=0)
+    counts = counts + _count_blocks(tail, 1)[0]
+    padding = ops.cast(_BLOCK - rest, "int64")
+    return ops.expand_dims(counts - padding * _one_hot_zero(), axis=0)
+
+
+def _count_pool(tensors):
+    """Class counts `(n, 12)` of several tensors, copied into one row of blocks."""
+    dtype = "float64" if _is_wide(tensors[0]) else "float32"
+    sizes = np.array([_static_size(tensor) for tensor in tensors])
+    paddings = -sizes % _BLOCK
+    parts = []
+    for tensor, padding in zip(tensors, paddings, strict=True):
+        parts.append(ops.cast(ops.reshape(tensor, (-1,)), dtype))
+        parts.append(ops.zeros((int(padding),), dtype))
+    n_blocks = (sizes + paddings) // _BLOCK
+    owners = np.repeat(np.arange(len(tensors), dtype=np.int32), n_blocks)
+    blocks = _count_blocks(ops.concatenate(parts), int(n_blocks.sum()))
+    counts = ops.segment_sum(blocks, owners, num_segments=len(tensors))
+    return counts - paddings[:, None] * _one_hot_zero()
+
+
+def _count_blocks(flat, n_blocks):
+    """Class counts `(n_blocks, 12)` int64 of consecutive blocks."""
+    classes = _classes(ops.reshape(flat, (n_blocks, _ROWS, _COLUMNS)))
+    # The mask says what is so anyway, and spares the compiler a check of each shift.
+    shifts = ops.bitwise_and(ops.cast(classes * 5, "int64"), np.int64(63))
+    packed = ops.sum(ops.left_shift(np.int64(1), shifts), axis=1)
+    even = ops.bitwise_and(packed, _EVEN_FIELDS)
+    odd = ops.bitwise_and(ops.right_shift(packed, 5), _EVEN_FIELDS)
+    lanes = ops.sum(ops.stack([even, odd], axis=1), axis=2)
+    offsets = 10 * np.arange(N_CLASSES // 2, dtype=np.int64)[:, None]
+    fields = ops.right_shift(ops.expand_dims(lanes, axis=1), offsets)
+    return ops.reshape(ops.bitwise_and(fields, np.int64(1023)), (n_blocks, N_CLASSES))
+
+
+def _one_hot_zero():
+    return np.eye(N_CLASSES, dtype=np.int64)[ZERO]
 
 
 def _classes(tensor):
-    shape = ops.shape(tensor)
-    # A last axis of known size lets `view` work on tensors of unknown shape.
-    column = ops.reshape(tensor, (-1, 1))
-    if backend.standardize_dtype(tensor.dtype) == "float64":
+    """Classes of floats, whose last axis must be of known length for `view`."""
+    if _is_wide(tensor):
         table = float64_table()
-        positions = _float64_positions(ops.view(column, "int64"))
+        positions = _float64_positions(ops.view(tensor, "int64"))
     else:
         table = float32_table()
-        bits = ops.view(ops.cast(column, "float32"), "int32")
+        bits = ops.view(ops.cast(tensor, "float32"), "int32")
         positions = ops.bitwise_and(bits, 0x7FFF_FFFF)
     bins = ops.right_shift(positions, table.low_bits) - table.first_bin
-    positions = positions + ops.take(table.offsets, bins, axis=0)
-    return ops.reshape(ops.cast(ops.right_shift(positions, table.low_bits), "int32"), shape)
+    offsets = ops.take(table.offsets, bins, axis=0)
+    return ops.right_shift(positions + offsets, table.low_bits)
 
 
 def _float64_positions(bits):
     positions = ops.bitwise_and(bits, np.int64(0x7FFF_FFFF_FFFF_FFFF))
-    subnormal = ops.view(ops.cast(positions, "float64"), "int64") - np.int64(1074 << 52)
-    subnormal = ops.maximum(subnormal, np.int64(-52 << 52))
-    return ops.where(positions < np.int64(1 << 52), subnormal, positions)
+    subnormals = ops.view(ops.cast(positions, "float64"), "int64") - np.int64(1074 << 52)
+    subnormals = ops.maximum(subnormals, np.int64(-52 << 52))
+    return ops.where(positions < np.int64(1 << 52), subnormals, positions)
+
+
+def _is_wide(tensor):
+    return backend.standardize_dtype(tensor.dtype) == "float64"
+
+
+def _static_size(tensor):
+    shape = tensor.shape
+    if shape.rank is None or None in tuple(shape):
+        return None
+    return math.prod(shape)
+
+
+def _as_tensor(values):
+    kind = type(values).__name__
+    if isinstance(values, KerasTensor):
+        raise TypeError(
+            "expected `values` to be a tensor that holds numbers; received a symbolic KerasTensor; "
+            "do count in a layer's `call` or a metric's `update_state`"
+        )
+    if kind in ("RaggedTensor", "SparseTensor", "IndexedSlices"):
+        raise TypeError(
+            f"expected `values` to be a dense tensor; received a {kind}; do pass its values"
+        )
+    if not (isinstance(values, Variable) or ops.is_tensor(values)):
+        raise TypeError(
+            "expected `values` to be numbers, an array or a tensor; "
+            f"received {kind}; do pass its weights or values"
+        )
+    tensor = ops.convert_to_tensor(values)
+    dtype = backend.standardize_dtype(tensor.dtype)
+    if dtype not in (*_FLOATS, *_INTEGERS):
+        raise TypeError(
+            f"expected `values` of dtype {', '.join((*_FLOATS, *_INTEGERS))}; "
+            f"received a tensor of dtype {dtype}; do convert it first"
+        )
+    return tensor
 
 
 def _as_floats(values):
-    if isinstance(values, KerasTensor):
-        raise TypeError(
-            "expected `values` to hold numbers; received a symbolic KerasTensor; "
-            "do count inside a layer's `call`"
-        )
-    tensor = ops.convert_to_tensor(values.value if isinstance(values, Variable) else values)
+    """A float tensor with the same leading digits."""
+    tensor = _as_tensor(values)
     dtype = backend.standardize_dtype(tensor.dtype)
     if dtype in _FLOATS:
         return tensor
-    if "int" in dtype:
-        return ops.cast(tensor, "float64")
-    raise TypeError(f"expected floats; received {dtype}; do convert")
+    if dtype == "int64":
+        tensor = _cut_to_53_bits(tensor)
+    return ops.cast(tensor, "float64")
+
+
+def _cut_to_53_bits(integers):
+    # As `arrays` does: beyond 2^53 no digit edge has any of the eleven lowest bits. -2^63 has no
+    # absolute value and keeps its sign, which is ignored later.
+    magnitudes = ops.where(integers < 0, -integers, integers)
+    cut = ops.bitwise_and(magnitudes, np.int64(~0x7FF))
+    return ops.where(ops.right_shift(magnitudes, 53) == 0, magnitudes, cut)
