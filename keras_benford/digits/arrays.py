@@ -1,10 +1,12 @@
 """NumPy arrays -> leading digits and their counts, in chunks of bounded memory.
 
-Everything is done on bit patterns, so nothing rounds and the sign is one bit to drop. Formats of
-16 bits and fewer have so few patterns that a histogram of patterns is the count.
+Everything is done on bit patterns, so nothing rounds and the sign is one bit to drop. The formats
+of 16 bits have so few patterns that a table holds the class of each.
 """
 
 import functools
+import sys
+import warnings
 
 import numpy as np
 
@@ -18,6 +20,11 @@ from keras_benford.digits.table import (
 )
 
 CHUNK = 1 << 16
+# Importing numba and loading its compiled loops takes as long as NumPy needs for 2e8 values. One
+# array this large rarely comes alone; once the loops are there, far smaller ones gain by them.
+PAYS_FOR_NUMBA = 1 << 24
+PAYS_FOR_THREADS = 1 << 20
+
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -56,34 +63,31 @@ def as_floats(values):
 
 
 def leading_digits(array):
-    """Leading digits of a float array, uint8, same shape."""
-    digits_of = _digits_of_halves(array.dtype) if array.dtype.itemsize == 2 else None
+    """Leading digits of a float array: uint8, same shape. See `keras_benford.digits`."""
     with _chunks(array, with_output=True) as iterator:
         for patterns, digits in iterator:
-            if digits_of is not None:
-                np.take(digits_of, patterns, out=digits)
-            else:
-                np.take(DIGIT_OF_CLASS, classes(patterns), out=digits)
+            np.take(DIGIT_OF_CLASS, classes(patterns, array.dtype), out=digits)
         return iterator.operands[1]
 
 
 def tally(array):
-    """Counts of digits 1 to 9, zeros and non-finite values of a float array, `(11,)` int64."""
-    if array.dtype.itemsize == 2:
-        counts = np.zeros(1 << 16, dtype=np.int64)
+    """Counts of digits 1 to 9, zeros and non-finite values of a float array: `(11,)` int64."""
+    loops = _loops(array)
+    if loops is not None:
+        counts = loops.count_classes(_patterns(array).ravel(order="K"))
+    else:
+        counts = np.zeros(N_CLASSES, dtype=np.int64)
         with _chunks(array) as iterator:
             for patterns in iterator:
-                counts += np.bincount(patterns, minlength=1 << 16)
-        return _tally_of_classes(_sum_by_class(counts, _classes_of_halves(array.dtype)))
-    counts = np.zeros(N_CLASSES, dtype=np.int64)
-    with _chunks(array) as iterator:
-        for patterns in iterator:
-            counts += np.bincount(classes(patterns), minlength=N_CLASSES)
-    return _tally_of_classes(counts)
+                counts += np.bincount(classes(patterns, array.dtype), minlength=N_CLASSES)
+    nines = counts[0] + counts[9]
+    return np.array([*counts[1:9], nines, counts[ZERO], counts[NOT_FINITE]], dtype=np.int64)
 
 
-def classes(patterns):
-    """Classes (see `table`) of the bit patterns of float32 (uint32) or float64 (uint64) values."""
+def classes(patterns, dtype):
+    """Classes (see `table`) of bit patterns of a float dtype, given as unsigned integers."""
+    if patterns.dtype == np.uint16:
+        return _classes_of_halves(dtype.newbyteorder("="))[patterns]
     if patterns.dtype == np.uint32:
         table = float32_table()
         positions = (patterns & np.uint32(0x7FFF_FFFF)).view(np.int32)
@@ -106,11 +110,16 @@ def _float64_positions(patterns):
     return positions
 
 
+def _patterns(array):
+    """The bit patterns of a float array, in its own layout and byte order."""
+    unsigned = np.dtype(f"u{array.dtype.itemsize}").newbyteorder(array.dtype.byteorder)
+    return np.asarray(array).view(unsigned)
+
+
 def _chunks(array, *, with_output=False):
     """Iterate over the bit patterns of any array: strided, byte-swapped, mapped, 0-d or empty."""
-    size = array.dtype.itemsize
-    patterns = array.view(np.dtype(f"u{size}").newbyteorder(array.dtype.byteorder))
-    operands, flags, dtypes = [patterns], [["readonly"]], [np.dtype(f"u{size}")]
+    operands, flags = [_patterns(array)], [["readonly"]]
+    dtypes = [operands[0].dtype.newbyteorder("=")]
     if with_output:
         operands.append(None)
         flags.append(["writeonly", "allocate"])
@@ -127,23 +136,36 @@ def _chunks(array, *, with_output=False):
 
 @functools.cache
 def _classes_of_halves(dtype):
-    values = np.arange(1 << 16, dtype=np.uint16).view(dtype.newbyteorder("="))
-    return classes(values.astype(np.float32).view(np.uint32))
+    """The class of each of the 65,536 patterns of float16 or bfloat16."""
+    values = np.arange(1 << 16, dtype=np.uint16).view(dtype)
+    return classes(values.astype(np.float32).view(np.uint32), np.dtype(np.float32)).astype(np.int8)
 
 
-def _digits_of_halves(dtype):
-    return DIGIT_OF_CLASS[_classes_of_halves(dtype)]
+def _loops(array):
+    """The module of numba's loops, or None where it does not fit, pay or work."""
+    if array.dtype not in (np.float32, np.float64) or not array.flags.forc:
+        return None
+    loaded = f"{__package__}.loops" in sys.modules
+    if array.size < (PAYS_FOR_THREADS if loaded else PAYS_FOR_NUMBA):
+        return None
+    return _import_loops()
 
 
-def _sum_by_class(counts, class_of):
-    sums = np.zeros(N_CLASSES, dtype=np.int64)
-    np.add.at(sums, class_of, counts)
-    return sums
-
-
-def _tally_of_classes(counts):
-    nines = counts[0] + counts[9]
-    return np.array([*counts[1:9], nines, counts[ZERO], counts[NOT_FINITE]], dtype=np.int64)
+@functools.cache
+def _import_loops():
+    try:
+        from keras_benford.digits import loops
+    except (ImportError, AttributeError, OSError, RuntimeError, SystemError) as error:
+        # These are what numba raises beside a NumPy it does not know, without its library, or
+        # without a place for its cache. Counting works without it, only not as fast.
+        if getattr(error, "name", None) != "numba":
+            warnings.warn(
+                f"numba is installed but does not work, counting goes on without it: {error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return None
+    return loops
 
 
 def _array_of(values):
