@@ -80,6 +80,11 @@ def tally(array):
         with _chunks(array) as iterator:
             for patterns in iterator:
                 counts += np.bincount(classes(patterns, array.dtype), minlength=N_CLASSES)
+    return tally_of_classes(counts)
+
+
+def tally_of_classes(counts):
+    """Counts of the twelve classes (see `table`) as counts of digits, zeros and non-finite."""
     nines = counts[0] + counts[9]
     return np.array([*counts[1:9], nines, counts[ZERO], counts[NOT_FINITE]], dtype=np.int64)
 
@@ -199,7 +204,8 @@ def _floats_of_integers(array):
     """
     if array.dtype.itemsize < 8:
         return array.astype(np.float64)
-    magnitudes = np.where(array < 0, np.negative(array), array).astype(np.uint64)
+    with np.errstate(over="ignore"):  # -2^63 has no negative, and its pattern is that of 2^63
+        magnitudes = np.where(array < 0, np.negative(array), array).astype(np.uint64)
     cut = magnitudes & ~np.uint64(0x7FF)
     return np.where(magnitudes >> np.uint64(53), cut, magnitudes).astype(np.float64)
 
