@@ -1,0 +1,239 @@
+"""Early stopping without a validation set, beside the ways of stopping that people use.
+
+From the same initial weights it trains a network four times: with `MLHEarlyStopping` on all the
+training data, with Keras' EarlyStopping on the loss of 10 % and of 20 % that are held out, and for
+all epochs. The test set is looked at only to say what each was worth.
+
+    python -m examples.early_stopping                       # handwritten digits, 300 labels
+    python -m examples.early_stopping --label-noise 0.2     # where it goes wrong
+    python -m examples.early_stopping --dataset cifar10     # full CIFAR-10 through tfds.load
+"""
+
+import argparse
+import csv
+import os
+import pathlib
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from examples.experiments import datasets, models, records
+from keras_benford import MLHEarlyStopping, plots
+
+# The settings of each data set: network, learning rate of Adam, batch size, most epochs.
+SETTINGS = {
+    "digits": (models.digits_cnn, 3e-3, 32, 150),
+    "mnist": (models.lenet, 3e-3, 512, 30),
+    "cifar10": (models.small_alexnet, 3e-3, 512, 40),
+}
+
+
+def main(argv=None):
+    """Run the four trainings, print the table and write everything to `--out`."""
+    args = parse_arguments(argv)
+    data = datasets.load(
+        args.dataset,
+        seed=args.seed,
+        train_size=args.train_size,
+        label_noise=args.label_noise,
+        data_dir=args.data_dir,
+    )
+    args.out.mkdir(parents=True, exist_ok=True)
+    stopping = MLHEarlyStopping(args.monitor, patience=args.patience, verbose=1)
+    ways = {
+        f"MLHEarlyStopping ({args.monitor})": (0.0, stopping),
+        "val_loss, 10 % held out": (0.1, validation_stopping(args.patience)),
+        "val_loss, 20 % held out": (0.2, validation_stopping(args.patience)),
+        "no early stopping": (0.0, None),
+    }
+    console = Console()
+    print(
+        f"{args.dataset}: {len(data.x_train):,} training pictures, label noise {args.label_noise:g}, "
+        f"{len(data.x_test):,} test pictures; seed {args.seed}"
+    )
+    results = []
+    for way, (held_out, callback) in ways.items():
+        console.rule(way, align="left")
+        result, history, model = train(args, data, way, held_out, callback)
+        results.append(result)
+        print(f"test accuracy {100 * result['test_accuracy']:.1f} %")
+        if callback is stopping:
+            save(args.out, model, history, stopping)
+        if args.record:
+            rounded = {key: [round(v, 5) for v in values] for key, values in history.items()}
+            records.append(args.record, result | {"history": rounded})
+    console.rule("what it was worth, from the same initial weights", align="left")
+    console.print(table_of(results))
+    print(verdict(results))
+    print(f"history, curves, TensorBoard logs and the stopped model: {args.out}/")
+
+
+def parse_arguments(argv):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", choices=datasets.NAMES, default="digits")
+    parser.add_argument("--train-size", type=int, help="training pictures (digits: 300; else all)")
+    parser.add_argument("--label-noise", type=float, default=0.0, metavar="SHARE")
+    parser.add_argument(
+        "--monitor", choices=("scaled_eic", "eic", "symbolic_eic", "mlh"), default="scaled_eic"
+    )
+    parser.add_argument("--patience", type=int, default=8, help="checks, here epochs (default: 8)")
+    parser.add_argument("--epochs", type=int, help="most epochs (default: by data set)")
+    parser.add_argument("--batch-size", type=int, help="default: by data set")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data-dir", help="folder of TensorFlow Datasets")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/early_stopping"))
+    parser.add_argument("--record", type=pathlib.Path, help="append each result to this JSONL file")
+    args = parser.parse_args(argv)
+    if not 0 <= args.label_noise <= 1:
+        parser.error(f"--label-noise: expected a share in [0, 1]; received {args.label_noise:g}")
+    return args
+
+
+def validation_stopping(patience):
+    return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+
+
+def train(args, data, way, held_out, callback):
+    """One training. Returns its result as a dict, its history and the model."""
+    build, learning_rate, batch_size, epochs = SETTINGS[args.dataset]
+    epochs = args.epochs or epochs
+    # The same seed gives the same initial weights and the same order of the data.
+    keras.utils.set_random_seed(args.seed)
+    model = build(data.input_shape, data.n_classes)
+    model.compile(
+        keras.optimizers.Adam(learning_rate),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    judge = TestAccuracy(data)
+    callbacks = [callback] if callback else []
+    shows_logs = isinstance(callback, MLHEarlyStopping)
+    if shows_logs:
+        callbacks.append(keras.callbacks.TensorBoard(args.out / "tensorboard"))
+    else:
+        callbacks.append(EpochBar())
+    began = time.perf_counter()
+    history = model.fit(
+        data.x_train,
+        data.y_train,
+        batch_size=args.batch_size or batch_size,
+        epochs=epochs,
+        validation_split=held_out,
+        callbacks=[*callbacks, judge],
+        verbose=2 if shows_logs else 0,
+    ).history
+    seconds = time.perf_counter() - began - judge.seconds
+    epochs_run = len(history["loss"])
+    result = {
+        "way": way,
+        "dataset": args.dataset,
+        "seed": args.seed,
+        "train_size": len(data.x_train),
+        "label_noise": args.label_noise,
+        "batch_size": args.batch_size or batch_size,
+        "patience": args.patience,
+        "most_epochs": epochs,
+        "epochs": epochs_run,
+        "restored_epoch": callback.best_epoch + 1 if callback else epochs_run,
+        "seconds": round(seconds, 2),
+        "test_accuracy": judge.accuracy(),
+        "best_test_accuracy": max(history["test_accuracy"]),
+    }
+    return result, history, model
+
+
+class TestAccuracy(keras.callbacks.Callback):
+    """Adds `test_accuracy` to the history, for the picture; it decides nothing.
+
+    Stands last in the list, so that no other callback sees what it writes.
+    """
+
+    def __init__(self, data):
+        super().__init__()
+        self.data = data
+        self.seconds = 0.0
+
+    def accuracy(self):
+        right = 0
+        for start in range(0, len(self.data.x_test), 1000):
+            logits = self.model.predict_on_batch(self.data.x_test[start : start + 1000])
+            right += (logits.argmax(axis=1) == self.data.y_test[start : start + 1000]).sum()
+        return float(right / len(self.data.x_test))
+
+    def on_epoch_end(self, epoch, logs=None):
+        began = time.perf_counter()
+        logs["test_accuracy"] = self.accuracy()
+        self.seconds += time.perf_counter() - began
+
+
+class EpochBar(keras.callbacks.Callback):
+    """A progress bar over the epochs, on stderr, quiet when that is no terminal."""
+
+    def on_train_begin(self, logs=None):
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("epoch"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=self.params["epochs"])
+        self._progress.start()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._progress.advance(self._task)
+
+    def on_train_end(self, logs=None):
+        self._progress.stop()
+
+
+def save(out, model, history, stopping):
+    """Write the history (CSV), the curves (PNG) and the model to the folder."""
+    with (out / "history.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", *history])
+        writer.writerows([e, *row] for e, row in enumerate(zip(*history.values(), strict=True), 1))
+    above, _ = plots.history(history, restored_epoch=stopping.best_epoch)
+    above.figure.savefig(out / "curves.png", dpi=150)
+    model.save(out / "model.keras")
+
+
+def table_of(results):
+    table = Table()
+    table.add_column("way of stopping", no_wrap=True)
+    for column in ("epochs run", "epoch restored", "seconds", "test accuracy"):
+        table.add_column(column, justify="right")
+    for result in results:
+        table.add_row(
+            result["way"],
+            str(result["epochs"]),
+            str(result["restored_epoch"]),
+            f"{result['seconds']:.1f}",
+            f"{100 * result['test_accuracy']:.1f} %",
+        )
+    return table
+
+
+def verdict(results):
+    """One sentence that says whether the first way was the best."""
+    first, *others = results
+    best = max(others, key=lambda result: result["test_accuracy"])
+    points = 100 * (first["test_accuracy"] - best["test_accuracy"])
+    if abs(points) < 0.05:
+        return f"{first['way']} did as well as the best of the others: {best['way']}."
+    side = "better, {:.1f} points above" if points > 0 else "worse, {:.1f} points below"
+    return f"{first['way']} did {side.format(abs(points))} the best of the others: {best['way']}."
+
+
+if __name__ == "__main__":
+    main()
