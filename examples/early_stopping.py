@@ -53,8 +53,8 @@ def main(argv=None):
     }
     console = Console()
     print(
-        f"{args.dataset}: {len(data.x_train):,} training pictures, label noise {args.label_noise:g}, "
-        f"{len(data.x_test):,} test pictures; seed {args.seed}"
+        f"{args.dataset}: {len(data.x_train):,} training and {len(data.x_test):,} test pictures, "
+        f"label noise {args.label_noise:g}, seed {args.seed}"
     )
     results = []
     for way, (held_out, callback) in ways.items():

@@ -5,6 +5,32 @@ TensorFlow nor Keras.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_benford import (
+        callbacks,
+        criteria,
+        digits,
+        metrics,
+        plots,
+        scoring,
+        selection,
+        statistics,
+    )
+    from keras_benford.callbacks import BenfordMonitor, MLHEarlyStopping
+    from keras_benford.criteria import aic, bic, eic, scaled_eic, symbolic_eic
+    from keras_benford.digits import digit_counts, leading_digits
+    from keras_benford.metrics import MLH, WeightsMLH
+    from keras_benford.scoring import LayerScore, Score, score
+    from keras_benford.statistics import (
+        BENFORD,
+        chi_squared,
+        js_divergence,
+        kl_divergence,
+        mean_absolute_deviation,
+        mlh,
+    )
 
 _MODULE_OF = {
     "leading_digits": "digits",
@@ -28,10 +54,37 @@ _MODULE_OF = {
     "BenfordMonitor": "callbacks",
     "MLHEarlyStopping": "callbacks",
 }
-_MODULES = ("callbacks", "criteria", "digits", "metrics", "plots", "scoring", "selection", "statistics")
-
 __version__ = "0.1.0"
-__all__ = sorted([*_MODULE_OF, *_MODULES])
+__all__ = [
+    "BENFORD",
+    "MLH",
+    "BenfordMonitor",
+    "LayerScore",
+    "MLHEarlyStopping",
+    "Score",
+    "WeightsMLH",
+    "aic",
+    "bic",
+    "callbacks",
+    "chi_squared",
+    "criteria",
+    "digit_counts",
+    "digits",
+    "eic",
+    "js_divergence",
+    "kl_divergence",
+    "leading_digits",
+    "mean_absolute_deviation",
+    "metrics",
+    "mlh",
+    "plots",
+    "scaled_eic",
+    "score",
+    "scoring",
+    "selection",
+    "statistics",
+    "symbolic_eic",
+]
 
 
 def __getattr__(name):
@@ -39,7 +92,7 @@ def __getattr__(name):
         value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
         globals()[name] = value
         return value
-    if name in _MODULES:
+    if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -34,7 +34,7 @@ def eic(accuracy, mlh):
 
 
 def scaled_eic(accuracy, mlh, *, mlh_range=MLH_RANGE):
-    """EIC with MLH rescaled, so that both terms vary by about one: `-A - (MLH - low) / (high - low)`.
+    """EIC with both terms of about the same weight: `-A - (MLH - low) / (high - low)`.
 
     Args:
         accuracy: training accuracy A in [0, 1].
@@ -140,8 +140,9 @@ def check_mlh_range(mlh_range):
 
 def _range_error(mlh_range):
     return ValueError(
-        f"`mlh_range`: expected two finite numbers (low, high), low < high; received {mlh_range!r}; "
-        f"do pass the MLH that maps to 0 and the one that maps to 1, such as {MLH_RANGE}."
+        "`mlh_range`: expected two finite numbers (low, high), low < high; "
+        f"received {mlh_range!r}; do pass the MLH that maps to 0 and the one that maps to 1, "
+        f"such as {MLH_RANGE}."
     )
 
 

@@ -54,7 +54,9 @@ def history(values, *, restored_epoch=None, axes=None):
         ax.grid(alpha=0.3)
         if handles:
             # Above the axes, where no curve runs.
-            ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False)
+            ax.legend(
+                handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False
+            )
     return axes
 
 

@@ -17,7 +17,14 @@ from dataclasses import dataclass
 from typing import Any
 
 KERNELS = frozenset(
-    "kernel recurrent_kernel depthwise_kernel pointwise_kernel embeddings reverse_embeddings".split()
+    (
+        "kernel",
+        "recurrent_kernel",
+        "depthwise_kernel",
+        "pointwise_kernel",
+        "embeddings",
+        "reverse_embeddings",
+    )
 )
 
 _CONSTANT_AT_FIRST = {

@@ -37,7 +37,7 @@ def accuracy_key(names, wanted=None):
     raise ValueError(
         f"`monitor`: expected {what} in the logs, which EIC is made of; received "
         f"{', '.join(names) or 'none at all'}; do compile with metrics=['accuracy'], name one of "
-        "these as `accuracy=`, or pass monitor=\"mlh\", which needs none."
+        'these as `accuracy=`, or pass monitor="mlh", which needs none.'
     )
 
 

@@ -20,9 +20,9 @@ from keras_benford.selection import select
 class Checks:
     """Mixin for a Keras callback that looks at the model's weights now and then.
 
-    A subclass calls `_set_up_checks` in its constructor and implements `_check(logs, inside_epoch=...)`, which
-    is called after each batch at which a check is due and at the end of each epoch, and returns
-    what belongs into the logs.
+    A subclass calls `_set_up_checks` in its constructor and implements `_check`, which is called
+    after each batch at which a check is due and at the end of each epoch, and returns what belongs
+    into the logs.
     """
 
     def _set_up_checks(self, check_every, include, exclude):

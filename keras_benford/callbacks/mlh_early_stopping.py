@@ -196,9 +196,7 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         if restores:
             self.model.set_weights(self.best_weights)
         if self.verbose > 0:
-            restored = f"restored the weights of epoch {self.best_epoch + 1}" if restores else (
-                "restored no weights"
-            )
-            print(f"{type(self).__name__}: {self.stop_reason}; {restored}.")
+            epoch = f"the weights of epoch {self.best_epoch + 1}" if restores else "no weights"
+            print(f"{type(self).__name__}: {self.stop_reason}; restored {epoch}.")
         self._window = None
         self._selection = None
