@@ -34,7 +34,8 @@ _EVEN_FIELDS = np.int64(sum(31 << (10 * lane) for lane in range(N_CLASSES // 2))
 # Small tensors are copied into one row of blocks, at most this many values at a time, which bounds
 # the memory for the copy; a larger tensor is read where it lies.
 _POOL = 1 << 24
-# Compiling takes as long as counting some ten million values by uncompiled operations does.
+# A program for a shape of its own pays only for large tensors: compiling it takes a quarter of a
+# second, in which the uncompiled operations count some twenty million values.
 _WORTH_COMPILING = 1 << 20
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -50,7 +51,7 @@ def leading_digits(values):
 
 
 def tally(values):
-    """Counts of digits 1 to 9, zeros and non-finite values: `(11,)` int64. See there as well."""
+    """Counts of digits 1 to 9, zeros and non-finite values of a tensor: `(11,)` int64."""
     tensor = _as_tensor(values)
     size = _static_size(tensor)
     counting = tally_each if size is not None and size >= _WORTH_COMPILING else tally_ops
