@@ -40,14 +40,16 @@ def mlh(counts):
     nan
     """
     xp, counts = _namespace_and_counts(counts)
-    # Equality is decided on the counts: rounding could give equal frequencies a tiny variance.
-    varies = xp.max(counts, axis=-1) != xp.min(counts, axis=-1)
+    # r knows neither origin nor scale. With the smallest count taken off, which is exact for
+    # integers, the differences of large counts survive the rounding to floats.
+    low = xp.min(counts, axis=-1, keepdims=True)
+    spread = _float(xp, xp.max(counts, axis=-1, keepdims=True) - low)
+    counts = _float(xp, counts - low) / xp.where(spread > 0, spread, np.nan)
+    deviation = counts - xp.mean(counts, axis=-1, keepdims=True)
     law = BENFORD - 1 / 9
-    deviation = _frequencies(xp, counts) - 1 / 9
     covariance = xp.sum(deviation * _constant(xp, law), axis=-1)
     norm = xp.sqrt(xp.sum(deviation**2, axis=-1) * float(np.sum(law**2)))
-    r = xp.clip(covariance / xp.where(varies, norm, 1.0), -1.0, 1.0)
-    return _number(xp, xp.where(varies, r, np.nan))
+    return _number(xp, xp.clip(covariance / norm, -1.0, 1.0))
 
 
 def kl_divergence(counts):
@@ -145,31 +147,41 @@ def chi_squared(counts):
     """
     xp, counts = _namespace_and_counts(counts)
     deviation = _frequencies(xp, counts) - _constant(xp, BENFORD)
-    total = _float(xp, xp.sum(counts, axis=-1))
+    total = xp.sum(_float(xp, counts), axis=-1)
     return _number(xp, total * xp.sum(deviation**2 / _constant(xp, BENFORD), axis=-1))
 
 
 def _namespace_and_counts(counts):
     """The module that computes on `counts` (NumPy or `keras.ops`), and the validated counts."""
     if not isinstance(counts, (np.ndarray, list, tuple)) and hasattr(counts, "dtype"):
-        from keras import ops
+        from keras import backend, ops
 
         if ops.is_tensor(counts):
+            dtype = backend.standardize_dtype(counts.dtype)
+            if "int" not in dtype and "float" not in dtype:
+                raise _not_real(dtype)
             _check_last_axis(counts.shape)
-            return ops, counts
+            return ops, ops.cast(counts, "float32") if "float" in dtype else counts
     counts = np.asarray(counts)
     if counts.dtype.kind not in "uif":
-        raise TypeError(
-            "`counts`: expected real numbers, the counts of the digits 1 to 9; "
-            f"received {counts.dtype} values; do pass what `digit_counts` gives."
-        )
+        raise _not_real(counts.dtype)
     _check_last_axis(counts.shape)
     if (counts < 0).any():
         raise ValueError(
             "`counts`: expected non-negative numbers; "
             f"received {counts.min()}; do pass what `digit_counts` gives."
         )
+    if counts.dtype.kind == "f":
+        # NaN passes through in silence, arithmetic on infinity warns.
+        counts = np.where(counts == np.inf, np.nan, np.asarray(counts, np.float64))
     return np, counts
+
+
+def _not_real(dtype):
+    return TypeError(
+        "`counts`: expected real numbers, the counts of the digits 1 to 9; "
+        f"received {dtype} values; do pass what `digit_counts` gives."
+    )
 
 
 def _check_last_axis(shape):
@@ -181,8 +193,10 @@ def _check_last_axis(shape):
 
 
 def _frequencies(xp, counts):
+    # Floats first: the sum of narrow integers could overflow.
+    counts = _float(xp, counts)
     total = xp.sum(counts, axis=-1, keepdims=True)
-    return _float(xp, counts) / xp.where(total == 0, np.nan, _float(xp, total))
+    return counts / xp.where(total == 0, np.nan, total)
 
 
 def _log(xp, q):
