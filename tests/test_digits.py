@@ -5,12 +5,12 @@ import sys
 
 import ml_dtypes
 import numpy as np
-import oracle
 import pytest
 
 import keras_benford
 from keras_benford import digits
 from keras_benford.digits import arrays, digit_counts, leading_digits, table, tally
+from tests import oracle
 
 VALUES = np.array([[0.00123, -45.6, 0.0], [7.0, np.nan, 9.5]])
 DIGITS = [[1, 4, 0], [7, 0, 9]]

@@ -2,12 +2,12 @@
 
 import ml_dtypes
 import numpy as np
-import oracle
 import pytest
 import tensorflow as tf
 
 from keras_benford.digits import arrays, digit_counts, leading_digits, tally
 from keras_benford.digits.tensors import tally_each
+from tests import oracle
 
 MILLION = 1_000_000
 FORMATS = [

@@ -1,0 +1,46 @@
+"""Small data and models that tests train."""
+
+import keras
+import numpy as np
+
+
+def two_classes(n=200, seed=0):
+    """`(n, 8)` float32 points and their class, whether their sum is positive."""
+    x = np.random.default_rng(seed).standard_normal((n, 8)).astype("float32")
+    return x, (x.sum(axis=1) > 0).astype("int32")
+
+
+def classifier(optimizer="adam", metrics=("accuracy",), seed=0, **compile_arguments):
+    """A compiled network for `two_classes`, the same for the same seed."""
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(2),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=list(metrics), **compile_arguments)
+    return model
+
+
+class Recorder(keras.callbacks.Callback):
+    """Keeps the weights and logs after every batch and epoch; stands wherever it is put."""
+
+    def on_train_begin(self, logs=None):
+        self.batch_weights, self.epoch_weights, self.epoch_logs, self.batch_logs = [], [], [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.batch_weights.append(self.model.get_weights())
+        self.batch_logs.append(dict(logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch_weights.append(self.model.get_weights())
+        self.epoch_logs.append(dict(logs))
+
+
+def assert_same_weights(left, right):
+    for a, b in zip(left, right, strict=True):
+        np.testing.assert_array_equal(a, b)
