@@ -48,7 +48,8 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
 
     Attributes:
         best: the best value so far, or None.
-        best_epoch, best_step: its epoch (from 0) and the optimizer's updates by then.
+        best_epoch, best_step: its epoch (from 0), and the optimizer's count of updates by then
+            (for data of unknown length Keras' optimizers count one too many an epoch).
         stopped_epoch: the epoch in which it stopped the training; 0 if it did not.
         stop_reason: a sentence on why training ended; None before its end.
         history: dict of lists, an entry a check: `epoch`, `step`, `mlh`, `accuracy` and the
