@@ -35,14 +35,18 @@ SETTINGS = {
 
 def main(argv=None):
     """Run the four trainings, print the table and write everything to `--out`."""
-    args = parse_arguments(argv)
-    data = datasets.load(
-        args.dataset,
-        seed=args.seed,
-        train_size=args.train_size,
-        label_noise=args.label_noise,
-        data_dir=args.data_dir,
-    )
+    parser = argument_parser()
+    args = parser.parse_args(argv)
+    try:
+        data = datasets.load(
+            args.dataset,
+            seed=args.seed,
+            train_size=args.train_size,
+            label_noise=args.label_noise,
+            data_dir=args.data_dir,
+        )
+    except ValueError as error:
+        parser.error(str(error))
     args.out.mkdir(parents=True, exist_ok=True)
     stopping = MLHEarlyStopping(args.monitor, patience=args.patience, verbose=1)
     ways = {
@@ -73,27 +77,42 @@ def main(argv=None):
     print(f"history, curves, TensorBoard logs and the stopped model: {args.out}/")
 
 
-def parse_arguments(argv):
+def argument_parser():
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m examples.early_stopping",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--dataset", choices=datasets.NAMES, default="digits")
-    parser.add_argument("--train-size", type=int, help="training pictures (digits: 300; else all)")
-    parser.add_argument("--label-noise", type=float, default=0.0, metavar="SHARE")
+    parser.add_argument(
+        "--train-size", type=positive, help="training pictures (digits: 300; else all)"
+    )
+    parser.add_argument(
+        "--label-noise",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of labels to redraw",
+    )
     parser.add_argument(
         "--monitor", choices=("scaled_eic", "eic", "symbolic_eic", "mlh"), default="scaled_eic"
     )
-    parser.add_argument("--patience", type=int, default=8, help="checks, here epochs (default: 8)")
-    parser.add_argument("--epochs", type=int, help="most epochs (default: by data set)")
-    parser.add_argument("--batch-size", type=int, help="default: by data set")
+    parser.add_argument("--patience", type=positive, default=8, help="in epochs (default: 8)")
+    parser.add_argument("--epochs", type=positive, help="most epochs (default: by data set)")
+    parser.add_argument("--batch-size", type=positive, help="default: by data set")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data-dir", help="folder of TensorFlow Datasets")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/early_stopping"))
     parser.add_argument("--record", type=pathlib.Path, help="append each result to this JSONL file")
-    args = parser.parse_args(argv)
-    if not 0 <= args.label_noise <= 1:
-        parser.error(f"--label-noise: expected a share in [0, 1]; received {args.label_noise:g}")
-    return args
+    return parser
+
+
+def positive(text):
+    """An argument that is an integer of 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more; received {text}")
+    return number
 
 
 def validation_stopping(patience):

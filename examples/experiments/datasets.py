@@ -43,8 +43,11 @@ def load(name, *, seed=0, train_size=None, label_noise=0.0, data_dir=None):
         A `Dataset`.
 
     Raises:
-        ValueError: if the name is unknown, or more training pictures are asked for than there are.
+        ValueError: if the name is unknown, more training pictures are asked for than there are, or
+            `label_noise` is no share.
     """
+    if not 0 <= label_noise <= 1:
+        raise ValueError(f"`label_noise`: expected a share in [0, 1]; received {label_noise:g}.")
     rng = np.random.default_rng(seed)
     if name == "digits":
         data = _sklearn_digits(rng)

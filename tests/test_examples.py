@@ -1,0 +1,164 @@
+import csv
+import json
+import re
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import keras_benford as kb
+
+pytest.importorskip("sklearn", reason="needs scikit-learn")
+pytest.importorskip("matplotlib", reason="needs matplotlib").use("Agg")
+
+from examples import early_stopping  # noqa: E402
+from examples.experiments import datasets, models, records  # noqa: E402
+
+
+def prepared(name):
+    """Skip unless a data set is where `tfds.load` finds it without a network."""
+    tfds = pytest.importorskip("tensorflow_datasets", reason="needs tensorflow-datasets")
+    if not tfds.builder(name).data_path.exists():
+        pytest.skip(f"{name} is not prepared in TFDS's folder")
+
+
+def test_early_stopping_compares_four_ways_and_writes_its_results(tmp_path, capsys):
+    record = tmp_path / "runs.jsonl"
+    early_stopping.main(
+        ["--train-size", "60", "--epochs", "3", "--out", str(tmp_path), "--record", str(record)]
+    )
+    said = capsys.readouterr().out
+    ways = ["MLHEarlyStopping (scaled_eic)", "10 % held out", "20 % held out", "no early stopping"]
+    assert all(said.count(way) >= 2 for way in ways)
+    assert "MLHEarlyStopping: training ended" in said
+    runs = records.read(record)
+    assert [run["epochs"] for run in runs] == [3, 3, 3, 3]
+    # From the same weights and the same order of the data, the first epoch is the same.
+    assert runs[0]["history"]["loss"][0] == pytest.approx(runs[3]["history"]["loss"][0], rel=1e-5)
+    with (tmp_path / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {"epoch", "accuracy", "test_accuracy", "mlh", "scaled_eic"} <= set(rows[0])
+    saved = keras.models.load_model(tmp_path / "model.keras")
+    restored = rows[runs[0]["restored_epoch"] - 1]
+    assert kb.score(saved).mlh == pytest.approx(float(restored["mlh"]))
+    assert runs[0]["test_accuracy"] == float(restored["test_accuracy"])
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
+    assert list((tmp_path / "tensorboard").rglob("events*"))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "said"),
+    [(0.95, "better, 5.0 points above"), (0.90, "as well as"), (0.80, "worse, 10.0 points below")],
+)
+def test_the_verdict_says_when_the_result_is_not_in_favour(accuracy, said):
+    results = [
+        {"way": "ours", "test_accuracy": accuracy},
+        {"way": "theirs", "test_accuracy": 0.90},
+        {"way": "worst", "test_accuracy": 0.10},
+    ]
+    assert said in early_stopping.verdict(results)
+    assert early_stopping.verdict(results).endswith("theirs.")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--label-noise", "2"],
+        ["--dataset", "cifar100"],
+        ["--monitor", "val_loss"],
+        ["--epochs", "0"],
+        ["--batch-size", "-1"],
+        ["--train-size", "5000"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_arguments_that_make_no_sense_end_in_one_line(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        early_stopping.main(arguments)
+    assert ended.value.code == 2
+    assert re.search(rf"error: .*{arguments[0][2:5]}.*{arguments[1]}", capsys.readouterr().err)
+
+
+def test_digits_are_scaled_split_and_drawn_by_the_seed():
+    data, other = datasets.load("digits", seed=0), datasets.load("digits", seed=1)
+    assert data.x_train.shape == (300, 8, 8, 1)
+    assert data.x_test.shape == (1000, 8, 8, 1)
+    assert (data.x_train.min(), data.x_train.max()) == (0, 1)
+    assert (datasets.load("digits", seed=0).x_train == data.x_train).all()
+    assert (other.x_train != data.x_train).any()
+    seen = {image.tobytes() for image in data.x_train}
+    assert len(seen & {image.tobytes() for image in data.x_test}) == 0
+
+
+def test_label_noise_redraws_its_share_of_the_training_labels():
+    clean = datasets.load("digits", train_size=797)
+    noisy = datasets.load("digits", train_size=797, label_noise=0.5)
+    changed = (clean.y_train != noisy.y_train).mean()
+    # Half are redrawn, and a tenth of those get their own label again.
+    assert changed == pytest.approx(0.45, abs=0.05)
+    np.testing.assert_array_equal(clean.y_test, noisy.y_test)
+
+
+def test_a_data_set_that_is_too_small_or_unknown_is_told():
+    with pytest.raises(ValueError, match="expected 1 to 797 pictures; received 5000"):
+        datasets.load("digits", train_size=5000)
+    with pytest.raises(ValueError, match="`name`: expected one of digits, mnist, cifar10"):
+        datasets.load("svhn")
+
+
+@pytest.mark.dataset
+@pytest.mark.parametrize(
+    ("name", "shape", "train"), [("mnist", (28, 28, 1), 60_000), ("cifar10", (32, 32, 3), 50_000)]
+)
+def test_tfds_sets_load_whole(name, shape, train):
+    prepared(name)
+    data = datasets.load(name)
+    assert data.x_train.shape == (train, *shape)
+    assert data.x_test.shape == (10_000, *shape)
+    assert (data.x_train.dtype, data.x_train.max()) == ("float32", 1)
+    assert np.unique(data.y_train).tolist() == list(range(10))
+
+
+@pytest.mark.dataset
+@pytest.mark.parametrize("name", ["mnist", "cifar10"])
+def test_early_stopping_runs_on_tfds_sets(name, tmp_path, capsys):
+    prepared(name)
+    early_stopping.main(
+        ["--dataset", name, "--train-size", "1024", "--epochs", "1", "--out", str(tmp_path)]
+    )
+    assert f"{name}: 1,024 training and 10,000 test pictures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("model", "kernels"),
+    [
+        (models.small_alexnet((32, 32, 3), 10), 356_288),
+        (models.lenet((28, 28, 1), 10), 5 * 5 * 32 + 5 * 5 * 32 * 64 + 7 * 7 * 64 * 10),
+    ],
+    ids=["small_alexnet", "lenet"],
+)
+def test_the_paper_networks_have_their_weights(model, kernels):
+    assert kb.score(model).size == kernels
+
+
+def test_the_small_alexnet_starts_where_the_authors_runs_do():
+    keras.utils.set_random_seed(0)
+    model = models.small_alexnet((32, 32, 3), 10, models.pytorch_default())
+    # Their 96 stored runs: 0.96966 ± 0.00028.
+    assert kb.score(model).mlh == pytest.approx(0.96966, abs=5 * 0.00028)
+
+
+def test_records_are_lines_that_can_be_summarised(tmp_path):
+    path = tmp_path / "new" / "runs.jsonl"
+    assert records.read(path) == []
+    for seed, accuracy in enumerate((0.5, 0.6, 0.7)):
+        run = {"way": "w", "epochs": 3, "restored_epoch": 2, "seconds": 1.0}
+        records.append(path, run | {"seed": seed, "test_accuracy": accuracy})
+    assert [json.loads(line)["seed"] for line in path.read_text().splitlines()] == [0, 1, 2]
+    assert records.read(path)[0]["environment"]["python"] == ".".join(
+        map(str, sys.version_info[:3])
+    )
+    assert records.mean_and_spread([50.0, 60.0, 70.0]) == "60.0 ± 10.0"
+    row = [list(column.cells) for column in records.summary(records.read(path)).columns]
+    assert row == [["w"], ["3"], ["3.0 ± 0.0"], ["2.0 ± 0.0"], ["1.0 ± 0.0"], ["60.0 ± 10.0"]]
