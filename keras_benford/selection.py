@@ -156,6 +156,8 @@ def reason_not_counted(classes, name, rank):
         None for a random-initialised weight, else a phrase. A name that no Keras layer uses is
         judged by its rank: custom matrices count, custom vectors and scalars do not.
     """
+    if "TFSMLayer" in classes:
+        name = _role_in_saved_model(name)
     # The one vector that Keras initialises at random and trains.
     if name == "scale" and "AdditiveAttention" in classes:
         return None
@@ -173,8 +175,16 @@ def reason_not_counted(classes, name, rank):
     return None
 
 
+def _role_in_saved_model(name):
+    """The last part of a variable's path, of which `TFSMLayer` makes one name: `a_b_kernel:0`."""
+    path = name.partition(":")[0]
+    roles = [role for role in (*KERNELS, *_CONSTANT_AT_FIRST) if path.endswith(f"_{role}")]
+    return max(roles, key=len, default=path)
+
+
 def _weights(model):
-    if not hasattr(model, "weights") or not hasattr(model, "_flatten_layers"):
+    is_layer = hasattr(model, "weights") and hasattr(model, "_flatten_layers")
+    if not is_layer or isinstance(model, type):
         raise TypeError(
             f"`model`: expected a Keras model or layer; received {type(model).__name__}; "
             "do pass the model itself."
