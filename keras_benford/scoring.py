@@ -197,7 +197,8 @@ def _table(score):
     table.add_section()
     table.add_row("all", "", *_cells(score))
     text = io.StringIO()
-    console = Console(file=text, width=200, color_system=None, markup=False, highlight=False)
+    width = 120 + max(len(layer.path) for layer in score.layers)
+    console = Console(file=text, width=width, color_system=None, markup=False, highlight=False)
     console.print(table)
     for reason in dict.fromkeys(s.reason for s in score.skipped):
         paths = [s.path for s in score.skipped if s.reason == reason]
