@@ -1,6 +1,6 @@
 """What counting costs while a network trains: in the callbacks' hooks, and inside a training step.
 
-    python -m benchmarks.overhead --epochs 5
+    python -m benchmarks.overhead
 
 Three questions: how long all kernels of DenseNet-121 take to count, which share of `fit` passes in
 the hooks of `MLHEarlyStopping`, and how much slower a training step is with `WeightsMLH` compiled
@@ -30,7 +30,7 @@ BATCH = 512
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=5, help="epochs of each timed fit")
+    parser.add_argument("--epochs", type=int, default=20, help="epochs of each timed fit")
     parser.add_argument("--pictures", type=int, default=50_000, help="pictures of an epoch")
     parser.add_argument("--repeats", type=int, default=15, help="pairs of runs, counts of DenseNet")
     arguments = parser.parse_args()

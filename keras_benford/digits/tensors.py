@@ -34,6 +34,9 @@ _EVEN_FIELDS = np.int64(sum(31 << (10 * lane) for lane in range(N_CLASSES // 2))
 # Small tensors are copied into one row of blocks, at most this many values at a time, which bounds
 # the memory for the copy; a larger tensor is read where it lies.
 _POOL = 1 << 24
+# Fewer tensors than this are read where they lie: XLA does not write the concatenation of a few
+# down, but fuses it into what reads it, and then counts five to fifteen times as long.
+_SMALLEST_POOL = 5
 # A program for a shape of its own pays only for large tensors: compiling it takes a quarter of a
 # second, in which the uncompiled operations count some twenty million values.
 _WORTH_COMPILING = 1 << 20
@@ -136,7 +139,7 @@ def _program(signature):
 
 
 def _groups(tensors):
-    """Indices of the tensors that are counted together: of one width, and within the pool."""
+    """Indices of the tensors that are counted together: of one width, within the pool, and many."""
     groups, pools, room = [], {}, {}
     for index, tensor in enumerate(tensors):
         size = _static_size(tensor)
@@ -149,7 +152,11 @@ def _groups(tensors):
             groups.append(pools[width])
         pools[width].append(index)
         room[width] -= size
-    return groups
+    return [
+        part
+        for group in groups
+        for part in ([group] if len(group) >= _SMALLEST_POOL else [[i] for i in group])
+    ]
 
 
 def _count_alone(tensor):
