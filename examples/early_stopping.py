@@ -135,7 +135,9 @@ def train(args, data, way, held_out, callback):
     callbacks = [callback] if callback else []
     shows_logs = isinstance(callback, MLHEarlyStopping)
     if shows_logs:
-        callbacks.append(keras.callbacks.TensorBoard(args.out / "tensorboard"))
+        # A folder a run: TensorBoard would draw two runs in one as one curve.
+        folder = args.out / "tensorboard" / time.strftime("%Y%m%d-%H%M%S")
+        callbacks.append(keras.callbacks.TensorBoard(folder))
     else:
         callbacks.append(EpochBar())
     began = time.perf_counter()

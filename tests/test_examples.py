@@ -153,12 +153,15 @@ def test_records_are_lines_that_can_be_summarised(tmp_path):
     path = tmp_path / "new" / "runs.jsonl"
     assert records.read(path) == []
     for seed, accuracy in enumerate((0.5, 0.6, 0.7)):
-        run = {"way": "w", "epochs": 3, "restored_epoch": 2, "seconds": 1.0}
+        run = {"way": "w", "epochs": 3, "restored_epoch": 2}
+        run |= {"dataset": "digits", "train_size": 300, "label_noise": 0.0}
         records.append(path, run | {"seed": seed, "test_accuracy": accuracy})
     assert [json.loads(line)["seed"] for line in path.read_text().splitlines()] == [0, 1, 2]
     assert records.read(path)[0]["environment"]["python"] == ".".join(
         map(str, sys.version_info[:3])
     )
     assert records.mean_and_spread([50.0, 60.0, 70.0]) == "60.0 ± 10.0"
-    row = [list(column.cells) for column in records.summary(records.read(path)).columns]
-    assert row == [["w"], ["3"], ["3.0 ± 0.0"], ["2.0 ± 0.0"], ["1.0 ± 0.0"], ["60.0 ± 10.0"]]
+    (table,) = records.summaries(records.read(path))
+    assert table.title == "digits, 300 training pictures, label noise 0"
+    row = [list(column.cells) for column in table.columns]
+    assert row == [["w"], ["3"], ["3.0 ± 0.0"], ["2.0 ± 0.0"], ["60.0 ± 10.0"]]

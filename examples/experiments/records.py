@@ -47,25 +47,31 @@ def mean_and_spread(values):
     return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
 
 
-def summary(records):
-    """A table of `early_stopping` records: a row a way of stopping, means over the seeds."""
-    ways = defaultdict(list)
+def summaries(records):
+    """Tables of `early_stopping` records: one a setting, with a row a way of stopping.
+
+    Figures are means and sample standard deviations over the seeds.
+    """
+    settings = defaultdict(lambda: defaultdict(list))
     for record in records:
-        ways[record["way"]].append(record)
-    table = Table()
-    table.add_column("way of stopping")
-    for column in ("runs", "epochs run", "epoch restored", "seconds", "test accuracy (%)"):
-        table.add_column(column, justify="right")
-    for way, runs in ways.items():
-        accuracy = [100 * run["test_accuracy"] for run in runs]
-        columns = ([run[k] for run in runs] for k in ("epochs", "restored_epoch", "seconds"))
-        table.add_row(
-            way, str(len(runs)), *map(mean_and_spread, columns), mean_and_spread(accuracy)
-        )
-    return table
+        setting = record["dataset"], record["train_size"], record["label_noise"]
+        settings[setting][record["way"]].append(record)
+    for (dataset, train_size, label_noise), ways in settings.items():
+        title = f"{dataset}, {train_size:,} training pictures, label noise {label_noise:g}"
+        table = Table(title=title)
+        table.add_column("way of stopping", no_wrap=True)
+        for column in ("runs", "epochs run", "epoch restored", "test accuracy (%)"):
+            table.add_column(column, justify="right")
+        for way, runs in ways.items():
+            accuracy = [100 * run["test_accuracy"] for run in runs]
+            columns = ([run[key] for run in runs] for key in ("epochs", "restored_epoch"))
+            figures = map(mean_and_spread, (*columns, accuracy))
+            table.add_row(way, str(len(runs)), *figures)
+        yield table
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Summarise recorded runs of early_stopping.")
     parser.add_argument("file", type=pathlib.Path)
-    Console().print(summary(read(parser.parse_args().file)))
+    for table in summaries(read(parser.parse_args().file)):
+        Console().print(table)
