@@ -6,13 +6,16 @@ undefined is NaN; what cannot be an accuracy, an MLH or a count is an error.
 Source: arXiv 2102.03313, eqs. 8 to 10.
 """
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 MLH_RANGE = (0.9462, 0.9999)
 """Lowest and highest MLH that the paper's authors saw on RGB data sets (eq. 9)."""
 
 
-def eic(accuracy, mlh):
+def eic(accuracy: ArrayLike, mlh: ArrayLike) -> Any:
     """The paper's information criterion: `-accuracy - mlh`.
 
     Args:
@@ -33,7 +36,9 @@ def eic(accuracy, mlh):
     return _number(-_accuracy(accuracy) - _mlh(mlh))
 
 
-def scaled_eic(accuracy, mlh, *, mlh_range=MLH_RANGE):
+def scaled_eic(
+    accuracy: ArrayLike, mlh: ArrayLike, *, mlh_range: tuple[float, float] = MLH_RANGE
+) -> Any:
     """EIC with both terms of about the same weight: `-A - (MLH - low) / (high - low)`.
 
     Args:
@@ -57,7 +62,7 @@ def scaled_eic(accuracy, mlh, *, mlh_range=MLH_RANGE):
     return _number(-_accuracy(accuracy) - (_mlh(mlh) - low) / (high - low))
 
 
-def symbolic_eic(accuracy, mlh):
+def symbolic_eic(accuracy: ArrayLike, mlh: ArrayLike) -> Any:
     """The criterion that the authors found by symbolic regression: `-ln(mlh) / accuracy`.
 
     Args:
@@ -76,14 +81,14 @@ def symbolic_eic(accuracy, mlh):
     >>> round(symbolic_eic(0.5, 0.98), 6)
     0.040405
     """
-    accuracy, mlh = _accuracy(accuracy), _mlh(mlh)
-    defined = (accuracy > 0) & (mlh > 0)
+    a, m = _accuracy(accuracy), _mlh(mlh)
+    defined = (a > 0) & (m > 0)
     # `+ 0.0` turns the -0.0 of a perfect MLH into 0.0.
-    value = -np.log(np.where(defined, mlh, 1.0)) / np.where(defined, accuracy, 1.0) + 0.0
+    value = -np.log(np.where(defined, m, 1.0)) / np.where(defined, a, 1.0) + 0.0
     return _number(np.where(defined, value, np.nan))
 
 
-def aic(log_likelihood, n_parameters):
+def aic(log_likelihood: ArrayLike, n_parameters: ArrayLike) -> Any:
     """Akaike's information criterion: `-2 ln L + 2 p`.
 
     Args:
@@ -103,7 +108,7 @@ def aic(log_likelihood, n_parameters):
     return _number(-2 * np.asarray(log_likelihood, np.float64) + 2 * p)
 
 
-def bic(log_likelihood, n_parameters, n_samples):
+def bic(log_likelihood: ArrayLike, n_parameters: ArrayLike, n_samples: ArrayLike) -> Any:
     """Bayesian (Schwarz's) information criterion: `-2 ln L + p ln n`.
 
     The paper prints the penalty with a stray factor 2; this is the standard definition.
@@ -127,7 +132,7 @@ def bic(log_likelihood, n_parameters, n_samples):
     return _number(-2 * np.asarray(log_likelihood, np.float64) + p * np.log(n))
 
 
-def check_mlh_range(mlh_range):
+def check_mlh_range(mlh_range: Any) -> tuple[float, float]:
     """Validate `mlh_range` and return it as two floats."""
     try:
         low, high = (float(bound) for bound in mlh_range)

@@ -5,13 +5,15 @@ A metric here is counters and a call; the arithmetic is in `digits` and `statist
 
 import warnings
 import weakref
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 from keras import ops
 
 from keras_benford import digits, statistics
 from keras_benford.digits import tensors
-from keras_benford.selection import select
+from keras_benford.selection import Patterns, Selection, select
 
 
 @keras.saving.register_keras_serializable(package="keras_benford")
@@ -35,17 +37,17 @@ class MLH(keras.metrics.Metric):
     0.9703
     """
 
-    def __init__(self, name="mlh", dtype=None):
+    def __init__(self, name: str = "mlh", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
         self.counts = self.add_variable((9,), initializer="zeros", dtype="int64", name="counts")
         self._direction = "up"
 
-    def update_state(self, values):
+    def update_state(self, values: Any) -> None:
         """Count the leading digits of `values`, numbers of any shape; zeros and NaN have none."""
         counts = ops.convert_to_tensor(digits.digit_counts(values), dtype="int64")
         self.counts.assign(self.counts + counts)
 
-    def merge_state(self, metrics):
+    def merge_state(self, metrics: Iterable["MLH"]) -> None:
         """Add the counts of other `MLH` metrics, such as those of other shards of the data."""
         for metric in metrics:
             self.counts.assign(self.counts + ops.convert_to_tensor(metric.counts))
@@ -78,23 +80,31 @@ class WeightsMLH(keras.metrics.Metric):
     counted weight holds an infinity or NaN, so that broken weights never look good.
     """
 
-    def __init__(self, model=None, *, include=None, exclude=None, name="mlh", dtype=None):
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        include: Patterns = None,
+        exclude: Patterns = None,
+        name: str = "mlh",
+        dtype: Any = None,
+    ) -> None:
         super().__init__(name=name, dtype=dtype)
         self.include = include
         self.exclude = exclude
         self._direction = "up"
         self._warned = False
-        self._model = None
-        self._selection = None
+        self._model: weakref.ref[Any] | None = None
+        self._selection: Selection | None = None
         if model is not None:
             self.bind(model)
 
     @property
-    def model(self):
+    def model(self) -> Any:
         """The bound model, or None."""
         return self._model and self._model()
 
-    def bind(self, model):
+    def bind(self, model: Any) -> None:
         """Count the weights of `model` from now on."""
         if not isinstance(model, keras.Layer):
             raise TypeError(

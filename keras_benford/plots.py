@@ -1,9 +1,14 @@
 """Training histories to pictures: every function draws on matplotlib axes and returns them."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 
 
-def history(values, *, restored_epoch=None, axes=None):
+def history(
+    values: Mapping[str, Sequence[float]], *, restored_epoch: int | None = None, axes: Any = None
+) -> Any:
     """Draw accuracies above, MLH and the criterion below, epoch by epoch.
 
     Args:

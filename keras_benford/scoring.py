@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from keras_benford import statistics
-from keras_benford.selection import Skipped, select
+from keras_benford.selection import Patterns, Skipped, Weight, select
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,17 +35,17 @@ class _Counted:
     nonfinite: int
 
     @property
-    def mlh(self):
+    def mlh(self) -> float:
         """MLH of the values that have a digit; NaN where it is undefined."""
         return statistics.mlh(self.counts)
 
     @property
-    def js_divergence(self):
+    def js_divergence(self) -> float:
         """Jensen-Shannon divergence from Benford's law in nats; NaN without digits."""
         return statistics.js_divergence(self.counts)
 
     @property
-    def mean_absolute_deviation(self):
+    def mean_absolute_deviation(self) -> float:
         """Mean absolute deviation of the digits' shares from Benford's law; NaN without digits."""
         return statistics.mean_absolute_deviation(self.counts)
 
@@ -82,7 +84,7 @@ class Score(_Counted):
     layers: tuple[LayerScore, ...]
     skipped: tuple[Skipped, ...]
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, strings and numbers; what is undefined is None."""
         return {
             "model": self.name,
@@ -98,11 +100,11 @@ class Score(_Counted):
             ],
         }
 
-    def to_json(self, **kwargs):
+    def to_json(self, **kwargs: Any) -> str:
         """`to_dict()` as JSON text; keyword arguments go to `json.dumps`."""
         return json.dumps(self.to_dict(), **kwargs)
 
-    def to_dataframe(self):
+    def to_dataframe(self) -> Any:
         """One row a counted weight; columns `path shape dtype size mlh … digit_1 … digit_9`.
 
         Raises:
@@ -118,11 +120,11 @@ class Score(_Counted):
             rows.append(about | figures | {f"digit_{d}": n for d, n in enumerate(counts, 1)})
         return pandas.DataFrame(rows)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return _table(self)
 
 
-def score(model, *, include=None, exclude=None):
+def score(model: Any, *, include: Patterns = None, exclude: Patterns = None) -> Score:
     """Score how closely a model's weights follow Benford's law, weight by weight and pooled.
 
     Every value is counted by one compiled call, on the device where the weights are.
@@ -153,7 +155,7 @@ def score(model, *, include=None, exclude=None):
     )
 
 
-def count(weights):
+def count(weights: Sequence[Weight]) -> np.ndarray:
     """Tally `keras_benford.selection.Weight`s in one compiled call: `(n_weights, 11)` int64."""
     from keras import ops
 

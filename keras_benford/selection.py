@@ -12,9 +12,11 @@ Source: arXiv 2102.03313, p. 3.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+Patterns = str | Sequence[str] | None
 
 KERNELS = frozenset(
     (
@@ -94,7 +96,7 @@ class Selection:
     skipped: tuple[Skipped, ...]
 
 
-def select(model, *, include=None, exclude=None):
+def select(model: Any, *, include: Patterns = None, exclude: Patterns = None) -> Selection:
     """Sort a model's weights into those that count and those that do not.
 
     A variable that several layers or sub-models share counts once. Under LoRA the merged kernel
@@ -144,7 +146,7 @@ def select(model, *, include=None, exclude=None):
     return Selection(tuple(counted), tuple(skipped))
 
 
-def reason_not_counted(classes, name, rank):
+def reason_not_counted(classes: Sequence[str], name: str, rank: int) -> str | None:
     """Why a weight does not count by default, or None if it does.
 
     Args:

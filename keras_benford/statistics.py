@@ -9,13 +9,15 @@ Source: Sahu, Java, Shaikh, Kilcher, "Rethinking Neural Networks With Benford's 
 arXiv 2102.03313, for MLH; Nigrini, "Benford's Law" (2012), for the mean absolute deviation.
 """
 
+from typing import Any
+
 import numpy as np
 
 BENFORD = np.log10(1 + 1 / np.arange(1, 10))
 BENFORD.setflags(write=False)
 
 
-def mlh(counts):
+def mlh(counts: Any) -> Any:
     """Correlate the digits' frequencies with Benford's law: the paper's MLH.
 
     MLH is Pearson's r between the nine frequencies and `BENFORD`. The law is exact here; the
@@ -52,7 +54,7 @@ def mlh(counts):
     return _number(xp, xp.clip(covariance / norm, -1.0, 1.0))
 
 
-def kl_divergence(counts):
+def kl_divergence(counts: Any) -> Any:
     """Kullback-Leibler divergence of the observed digits from Benford's law, in nats.
 
     `KL(P || q) = sum_d P(d) ln(P(d) / q(d))`, P Benford's law and q the observed frequencies.
@@ -77,7 +79,7 @@ def kl_divergence(counts):
     return _number(xp, xp.sum(xp.where(q > 0, terms, xp.where(q == 0, np.inf, np.nan)), axis=-1))
 
 
-def js_divergence(counts):
+def js_divergence(counts: Any) -> Any:
     """Jensen-Shannon divergence between the observed digits and Benford's law, in nats.
 
     The mean of both distributions' KL divergence to their midpoint: symmetric and always finite.
@@ -104,7 +106,7 @@ def js_divergence(counts):
     return _number(xp, xp.maximum((of_law + of_digits) / 2, 0.0))
 
 
-def mean_absolute_deviation(counts):
+def mean_absolute_deviation(counts: Any) -> Any:
     """Mean over the nine digits of |observed frequency - Benford's law| (Nigrini's MAD).
 
     Args:
@@ -126,7 +128,7 @@ def mean_absolute_deviation(counts):
     return _number(xp, xp.mean(xp.abs(deviation), axis=-1))
 
 
-def chi_squared(counts):
+def chi_squared(counts: Any) -> Any:
     """Pearson's chi-squared statistic of the counts against Benford's law, 8 degrees of freedom.
 
     It grows with the number of values: with millions of weights any network departs significantly

@@ -1,8 +1,11 @@
 """A callback that writes the weights' MLH into the logs."""
 
+from typing import Any
+
 import keras
 
 from keras_benford.callbacks.checks import Checks
+from keras_benford.selection import Patterns
 
 
 class BenfordMonitor(Checks, keras.callbacks.Callback):
@@ -31,11 +34,18 @@ class BenfordMonitor(Checks, keras.callbacks.Callback):
     A weight that is infinite or NaN makes its own MLH and the model's NaN, with one warning.
     """
 
-    def __init__(self, check_every="epoch", layers=False, *, include=None, exclude=None):
+    def __init__(
+        self,
+        check_every: str | int | float = "epoch",
+        layers: bool = False,
+        *,
+        include: Patterns = None,
+        exclude: Patterns = None,
+    ) -> None:
         super().__init__()
         self._set_up_checks(check_every, include, exclude)
         self.layers = layers
-        self.history = {}
+        self.history: dict[str, list[Any]] = {}
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)

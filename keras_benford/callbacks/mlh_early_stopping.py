@@ -2,12 +2,14 @@
 
 import math
 import numbers
+from typing import Any
 
 import keras
 
 from keras_benford import criteria
 from keras_benford.callbacks.accuracy import AccuracyWindow, accuracy_key, check_for_accuracy
 from keras_benford.callbacks.checks import Checks
+from keras_benford.selection import Patterns
 
 _BETTER = {"mlh": "max", "eic": "min", "scaled_eic": "min", "symbolic_eic": "min"}
 
@@ -68,21 +70,21 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
 
     def __init__(
         self,
-        monitor="scaled_eic",
-        min_delta=0,
-        patience=8,
-        verbose=0,
-        mode="auto",
-        baseline=None,
-        restore_best_weights=True,
-        start_from_epoch=0,
+        monitor: str = "scaled_eic",
+        min_delta: float = 0,
+        patience: int = 8,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = True,
+        start_from_epoch: int = 0,
         *,
-        check_every="epoch",
-        mlh_range=criteria.MLH_RANGE,
-        accuracy=None,
-        include=None,
-        exclude=None,
-    ):
+        check_every: str | int | float = "epoch",
+        mlh_range: tuple[float, float] = criteria.MLH_RANGE,
+        accuracy: str | None = None,
+        include: Patterns = None,
+        exclude: Patterns = None,
+    ) -> None:
         if monitor not in _BETTER:
             raise ValueError(
                 f"`monitor`: expected one of {', '.join(map(repr, _BETTER))}; received "
@@ -109,12 +111,12 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         self.accuracy = accuracy
         self._forget()
 
-    def _forget(self):
-        self.best = None
+    def _forget(self) -> None:
+        self.best: float | None = None
         self.best_epoch = 0
-        self.best_step = None
-        self.stop_reason = None
-        self.history = {}
+        self.best_step: int | None = None
+        self.stop_reason: str | None = None
+        self.history: dict[str, list[Any]] = {}
         self._window = None
 
     def on_train_begin(self, logs=None):

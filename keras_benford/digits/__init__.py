@@ -8,6 +8,8 @@ look; those of float16 (which are ordinary float32 values) and of float64 have t
 Arrays stay in NumPy and load no framework; tensors stay in their backend, also inside a graph.
 """
 
+from typing import Any
+
 import numpy as np
 
 from keras_benford.digits import arrays
@@ -15,7 +17,7 @@ from keras_benford.digits import arrays
 __all__ = ["digit_counts", "leading_digits", "tally"]
 
 
-def leading_digits(values):
+def leading_digits(values: Any) -> Any:
     """The leading decimal digit of each value.
 
     Args:
@@ -44,7 +46,7 @@ def leading_digits(values):
     return arrays.leading_digits(arrays.as_floats(values))
 
 
-def digit_counts(values):
+def digit_counts(values: Any) -> Any:
     """How many of the values lead with each of the digits 1 to 9.
 
     Counts add: those of two arrays are those of the two together.
@@ -67,7 +69,7 @@ def digit_counts(values):
     return tally(values)[:9]
 
 
-def tally(values):
+def tally(values: Any) -> Any:
     """The digit counts, and what has no digit: zeros, and values that are not finite.
 
     Args:
