@@ -372,13 +372,31 @@ def test_an_accuracy_that_is_not_there_is_told_with_those_that_are():
         classifier().fit(*two_classes(), callbacks=[callback], verbose=0)
 
 
+def test_a_weighted_accuracy_will_do():
+    x, y = two_classes()
+    model = classifier(metrics=[], weighted_metrics=["accuracy"])
+    callback = kb.MLHEarlyStopping(check_every=0.5)
+    weights = np.linspace(0, 1, len(y))
+    history = model.fit(x, y, sample_weight=weights, callbacks=[callback], verbose=0).history
+    assert len(callback.history["accuracy"]) == 2
+    assert min(callback.history["accuracy"]) <= history["accuracy"][0]
+    assert max(callback.history["accuracy"]) >= history["accuracy"][0]
+
+
+class OwnMetrics(keras.Sequential):
+    def compute_metrics(self, *args, **kwargs):
+        logs = super().compute_metrics(*args, **kwargs)
+        return {**logs, "my_accuracy": keras.ops.convert_to_tensor(0.25)}
+
+
 class OwnTrainStep(keras.Sequential):
     def train_step(self, data):
         return {**super().train_step(data), "my_accuracy": keras.ops.convert_to_tensor(0.25)}
 
 
-def test_a_train_step_of_ones_own_may_log_the_accuracy():
-    model = OwnTrainStep([keras.Input((8,)), keras.layers.Dense(1)])
+@pytest.mark.parametrize("kind", [OwnTrainStep, OwnMetrics])
+def test_a_model_with_methods_of_its_own_may_log_the_accuracy(kind):
+    model = kind([keras.Input((8,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     callback = kb.MLHEarlyStopping()
     model.fit(*two_classes(), callbacks=[callback], verbose=0)

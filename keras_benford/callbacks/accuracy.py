@@ -44,10 +44,15 @@ def accuracy_key(names, wanted=None):
 def check_for_accuracy(model, wanted=None):
     """Raise `accuracy_key`'s error before the first batch, if the model's metrics show it already.
 
-    A model with a train step of its own may log anything, and Keras renames the metrics of several
+    A model with methods of its own may log anything, and Keras renames the metrics of several
     outputs: those are looked at when there are logs.
     """
-    if wanted is not None or type(model).train_step is not keras.Model.train_step:
+    kind = type(model)
+    own_logs = (
+        kind.train_step is not keras.Model.train_step
+        or kind.compute_metrics is not keras.Model.compute_metrics
+    )
+    if wanted is not None or own_logs:
         return
     names = [_name(metric) for metric in flat_metrics(model)]
     if not any(name == "acc" or name.endswith("accuracy") for name in names):

@@ -121,8 +121,9 @@ def flat_metrics(model):
     Before the first batch Keras has not made metric objects of them all: then these are metrics,
     functions and strings as they were given.
     """
-    metrics = []
+    flat = []
     for metric in getattr(model, "metrics", []):
-        given = getattr(metric, "_user_metrics", None)
-        metrics.extend(getattr(metric, "metrics", [metric]) or keras.tree.flatten(given or []))
-    return metrics
+        names = ("_user_metrics", "_user_weighted_metrics")
+        given = [getattr(metric, name, None) or [] for name in names]
+        flat.extend(getattr(metric, "metrics", [metric]) or keras.tree.flatten(given))
+    return flat
