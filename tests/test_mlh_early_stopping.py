@@ -264,11 +264,12 @@ def test_broken_weights_are_never_best_and_reported_once():
 
 
 def test_nothing_is_restored_where_no_value_was_finite():
-    model, callback = classifier(), kb.MLHEarlyStopping(verbose=1)
-    with pytest.warns(UserWarning, match="expected finite weights"):
-        model.fit(*two_classes(), callbacks=[break_weights(0), callback], verbose=0)
+    model, callback = classifier(), scripted([math.nan] * 3, patience=2)
+    with pytest.warns(UserWarning, match="received none in 2 checks, so no weights were the best"):
+        model.fit(*two_classes(), epochs=5, callbacks=[callback], verbose=0)
     assert callback.best is None
     assert callback.best_weights is None
+    assert callback.stopped_epoch == 1
 
 
 def test_a_second_fit_starts_anew():

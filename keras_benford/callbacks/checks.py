@@ -101,7 +101,7 @@ class Checks:
             warnings.warn(
                 f"Epoch {self._epoch + 1}: expected finite weights; received "
                 f"{tallies[:, 10].sum():,} infinite or NaN values in {', '.join(paths)}. MLH and "
-                "what follows from it are NaN in the logs from here on; do lower the learning rate "
+                "what follows from it are NaN in the logs while they last; do lower the learning rate "
                 "or clip the gradients.",
                 stacklevel=2,
             )

@@ -2,6 +2,7 @@
 
 import math
 import numbers
+import warnings
 from typing import Any
 
 import keras
@@ -195,6 +196,13 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
     def on_train_end(self, logs=None):
         if self.stop_reason is None:
             self.stop_reason = f"training ended while {self.monitor} was within its patience"
+        if self.best is None and self.wait > 0:
+            warnings.warn(
+                f"`monitor`: expected finite values of {self.monitor}; received none in "
+                f"{self.wait} checks, so no weights were the best and none are restored; do look "
+                "at `history`, or choose another `monitor`.",
+                stacklevel=2,
+            )
         restores = self.restore_best_weights and self.best_weights is not None
         if restores:
             self.model.set_weights(self.best_weights)
