@@ -101,8 +101,8 @@ class Checks:
             warnings.warn(
                 f"Epoch {self._epoch + 1}: expected finite weights; received "
                 f"{tallies[:, 10].sum():,} infinite or NaN values in {', '.join(paths)}. MLH and "
-                "what follows from it are NaN in the logs while they last; do lower the learning rate "
-                "or clip the gradients.",
+                "what follows from it are NaN in the logs while they last; do lower the learning "
+                "rate or clip the gradients.",
                 stacklevel=2,
             )
         of_layers = np.where(broken, np.nan, statistics.mlh(tallies[:, :9]))
