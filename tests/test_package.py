@@ -268,7 +268,7 @@ class TestWheel:
         (metadata,) = wheel.glob("*.dist-info")
         about = importlib.metadata.PathDistribution(metadata)
         assert about.version == keras_benford.__version__
-        licence = about.metadata["License-Expression"] or about.metadata["License"]
+        licence = about.metadata.get("License-Expression") or about.metadata.get("License")
         assert licence == "Apache-2.0"
         assert (metadata / "licenses" / "LICENSE").exists()
         needed = [re.split(r"[<>=]", r)[0] for r in about.requires if "extra ==" not in r]
