@@ -70,9 +70,9 @@ class LayerScore(_Counted):
     dtype: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Score(_Counted):
-    """A model's score. Print it for a table.
+    """A model's score, shown as a table.
 
     Attributes:
         name: the model's name.
@@ -120,7 +120,7 @@ class Score(_Counted):
             rows.append(about | figures | {f"digit_{d}": n for d, n in enumerate(counts, 1)})
         return pandas.DataFrame(rows)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return _table(self)
 
 
