@@ -1,5 +1,6 @@
 import csv
 import json
+import pathlib
 import re
 import sys
 
@@ -21,6 +22,15 @@ def prepared(name):
     tfds = pytest.importorskip("tensorflow_datasets", reason="needs tensorflow-datasets")
     if not tfds.builder(name).data_path.exists():
         pytest.skip(f"{name} is not prepared in TFDS's folder")
+
+
+def test_the_first_steps_of_the_readme_run(capsys):
+    readme = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+    code = re.search(r"```python\n(import keras\n.*?)```", readme, re.DOTALL)[1]
+    exec(compile(code, "README.md", "exec"), {})
+    said = capsys.readouterr().out
+    assert "MLHEarlyStopping: scaled_eic did not improve for 8 checks; restored" in said
+    assert "not counted, a bias: starts from a constant: sequential" in said
 
 
 def test_early_stopping_compares_four_ways_and_writes_its_results(tmp_path, capsys):
