@@ -2,6 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
+
+# Keras says so at the end of every first epoch whose length it did not know.
+unknown_length = pytest.mark.filterwarnings("ignore:Your input ran out of data")
 
 
 def two_classes(n=200, seed=0):

@@ -1,0 +1,133 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import keras_benford as kb
+from tests.training import assert_same_weights, classifier, two_classes, unknown_length
+
+
+def batch_hits(model, x, y, batch_size):
+    """Right predictions and sizes of each batch of an unshuffled epoch of a frozen model."""
+    hits = model.predict(x, verbose=0).argmax(axis=1) == y
+    edges = range(batch_size, len(x), batch_size)
+    return [(h.sum(), len(h)) for h in np.split(hits, edges)]
+
+
+@unknown_length
+@pytest.mark.parametrize("validation", [None, two_classes(50, seed=1)], ids=["alone", "validation"])
+@pytest.mark.parametrize("known", [True, False], ids=["arrays", "generator"])
+def test_accuracy_is_the_mean_over_the_batches_since_the_last_check(validation, known):
+    x, y = two_classes(190)
+    # No learning and no batch norm: every batch's accuracy is that of one fixed network.
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0), loss, metrics=["accuracy"])
+    callback = kb.MLHEarlyStopping(check_every=4, patience=99)
+    data = (x, y)
+    if not known:
+        data = (tf.data.Dataset.from_tensor_slices((x, y)).batch(20).filter(lambda *_: True),)
+    model.fit(
+        *data,
+        batch_size=20 if known else None,
+        epochs=2,
+        shuffle=False,
+        validation_data=validation,
+        callbacks=[callback],
+        verbose=0,
+    )
+    hits = batch_hits(model, x, y, 20)
+    windows = [hits[0:4], hits[4:8], hits[8:10]] * 2
+    expected = [sum(h for h, _ in w) / sum(n for _, n in w) for w in windows]
+    np.testing.assert_allclose(callback.history["accuracy"], expected, atol=1e-6)
+    if known:
+        assert callback.history["step"] == [4, 8, 10, 14, 18, 20]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "named"),
+    [
+        ([], "loss"),
+        (["sparse_categorical_crossentropy"], "sparse_categorical_crossentropy"),
+        ([keras.metrics.SparseTopKCategoricalAccuracy(name="top_k_accuracy")], "top_k_accuracy"),
+    ],
+    ids=["no-metrics", "another-metric", "top-k"],
+)
+def test_a_missing_accuracy_is_told_before_training(metrics, named):
+    model = classifier(metrics=metrics)
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=rf'received .*{named}.*monitor="mlh"'):
+        model.fit(*two_classes(), callbacks=[kb.MLHEarlyStopping()], verbose=0)
+    if named != "top_k_accuracy":
+        assert_same_weights(model.get_weights(), before)
+
+
+def test_mlh_alone_needs_no_accuracy():
+    history = classifier(metrics=[]).fit(
+        *two_classes(), callbacks=[kb.MLHEarlyStopping("mlh")], verbose=0
+    )
+    assert set(history.history) == {"loss", "mlh"}
+
+
+def two_outputs(metrics):
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8,))
+    outputs = {name: keras.layers.Dense(2, name=name)(inputs) for name in ("a", "b")}
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(True), metrics=metrics)
+    return model
+
+
+def test_the_accuracy_of_one_output_can_be_named():
+    x, y = two_classes(190)
+    model = two_outputs({"a": ["accuracy"], "b": ["accuracy"]})
+    callback = kb.MLHEarlyStopping(accuracy="b_accuracy", check_every=0.5)
+    history = model.fit(x, {"a": y, "b": y}, callbacks=[callback], verbose=0).history
+    (half, rest), sizes = callback.history["accuracy"], (96, 94)
+    mean = (half * sizes[0] + rest * sizes[1]) / sum(sizes)
+    assert mean == pytest.approx(history["b_accuracy"][0], abs=1e-6)
+
+
+def test_several_accuracies_must_be_told_apart():
+    x, y = two_classes()
+    model = two_outputs({"a": ["accuracy"], "b": ["accuracy"]})
+    with pytest.raises(ValueError, match=r"received a_accuracy, .*b_accuracy, "):
+        model.fit(x, {"a": y, "b": y}, callbacks=[kb.MLHEarlyStopping()], verbose=0)
+
+
+def test_an_accuracy_that_is_not_there_is_told_with_those_that_are():
+    callback = kb.MLHEarlyStopping(accuracy="precision")
+    with pytest.raises(ValueError, match=r"the metric 'precision'.*received accuracy, loss"):
+        classifier().fit(*two_classes(), callbacks=[callback], verbose=0)
+
+
+def test_a_weighted_accuracy_will_do():
+    x, y = two_classes()
+    model = classifier(metrics=[], weighted_metrics=["accuracy"])
+    callback = kb.MLHEarlyStopping(check_every=0.5)
+    weights = np.linspace(0, 1, len(y))
+    history = model.fit(x, y, sample_weight=weights, callbacks=[callback], verbose=0).history
+    assert len(callback.history["accuracy"]) == 2
+    assert min(callback.history["accuracy"]) <= history["accuracy"][0]
+    assert max(callback.history["accuracy"]) >= history["accuracy"][0]
+
+
+class OwnMetrics(keras.Sequential):
+    def compute_metrics(self, *args, **kwargs):
+        logs = super().compute_metrics(*args, **kwargs)
+        return {**logs, "my_accuracy": keras.ops.convert_to_tensor(0.25)}
+
+
+class OwnTrainStep(keras.Sequential):
+    def train_step(self, data):
+        return {**super().train_step(data), "my_accuracy": keras.ops.convert_to_tensor(0.25)}
+
+
+@pytest.mark.parametrize("kind", [OwnTrainStep, OwnMetrics])
+def test_a_model_with_methods_of_its_own_may_log_the_accuracy(kind):
+    model = kind([keras.Input((8,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    callback = kb.MLHEarlyStopping()
+    model.fit(*two_classes(), callbacks=[callback], verbose=0)
+    assert callback.history["accuracy"] == [0.25]
