@@ -37,6 +37,10 @@ def main(argv=None):
     """Run the four trainings, print the table and write everything to `--out`."""
     parser = argument_parser()
     args = parser.parse_args(argv)
+    if args.train_size is not None and args.train_size < 10:
+        parser.error(
+            f"--train-size: expected 10 or more, to hold some out; received {args.train_size}"
+        )
     try:
         data = datasets.load(
             args.dataset,
@@ -100,7 +104,7 @@ def argument_parser():
     parser.add_argument("--patience", type=positive, default=8, help="in epochs (default: 8)")
     parser.add_argument("--epochs", type=positive, help="most epochs (default: by data set)")
     parser.add_argument("--batch-size", type=positive, help="default: by data set")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0, help="0 to 2^32 - 1 (default: 0)")
     parser.add_argument("--data-dir", help="folder of TensorFlow Datasets")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/early_stopping"))
     parser.add_argument("--record", type=pathlib.Path, help="append each result to this JSONL file")
@@ -112,6 +116,14 @@ def positive(text):
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more; received {text}")
+    return number
+
+
+def seed(text):
+    """An argument that Keras takes for a seed."""
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"expected 0 to 2^32 - 1; received {text}")
     return number
 
 
@@ -134,12 +146,9 @@ def train(args, data, way, held_out, callback):
     judge = TestAccuracy(data)
     callbacks = [callback] if callback else []
     shows_logs = isinstance(callback, MLHEarlyStopping)
-    if shows_logs:
-        # A folder a run: TensorBoard would draw two runs in one as one curve.
-        folder = args.out / "tensorboard" / time.strftime("%Y%m%d-%H%M%S")
-        callbacks.append(keras.callbacks.TensorBoard(folder))
-    else:
-        callbacks.append(EpochBar())
+    # A folder a training: TensorBoard would draw two in one as one curve.
+    folder = f"{time.strftime('%Y%m%d-%H%M%S')} {way.replace('%', 'percent')}"
+    tensorboard = keras.callbacks.TensorBoard(args.out / "tensorboard" / folder)
     began = time.perf_counter()
     history = model.fit(
         data.x_train,
@@ -147,7 +156,7 @@ def train(args, data, way, held_out, callback):
         batch_size=args.batch_size or batch_size,
         epochs=epochs,
         validation_split=held_out,
-        callbacks=[*callbacks, judge],
+        callbacks=[*callbacks, judge, tensorboard, *([] if shows_logs else [EpochBar()])],
         verbose=2 if shows_logs else 0,
     ).history
     seconds = time.perf_counter() - began - judge.seconds
@@ -173,7 +182,7 @@ def train(args, data, way, held_out, callback):
 class TestAccuracy(keras.callbacks.Callback):
     """Adds `test_accuracy` to the history, for the picture; it decides nothing.
 
-    Stands last in the list, so that no other callback sees what it writes.
+    Stands after what stops the training, which does not see what it writes.
     """
 
     def __init__(self, data):

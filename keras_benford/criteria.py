@@ -156,7 +156,7 @@ def _accuracy(values):
     outside = (values < 0) | (values > 1)
     if outside.any():
         raise ValueError(
-            f"`accuracy`: expected numbers in [0, 1]; received {values[outside].flat[0]:g}; "
+            f"`accuracy`: expected numbers in [0, 1]; received {values[outside].flat[0]:.9g}; "
             "do divide a percentage by 100."
         )
     return values

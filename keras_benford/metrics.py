@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_benford import digits, statistics
 from keras_benford.digits import tensors
-from keras_benford.selection import Patterns, Selection, select
+from keras_benford.selection import Patterns, select
 
 
 @keras.saving.register_keras_serializable(package="keras_benford")
@@ -95,7 +95,6 @@ class WeightsMLH(keras.metrics.Metric):
         self._direction = "up"
         self._warned = False
         self._model: weakref.ref[Any] | None = None
-        self._selection: Selection | None = None
         if model is not None:
             self.bind(model)
 
@@ -113,7 +112,6 @@ class WeightsMLH(keras.metrics.Metric):
             )
         # Held weakly: the model holds its metrics, and saving it must not walk in circles.
         self._model = weakref.ref(model)
-        self._selection = None
         # A step traced before has the unbound NaN in it.
         if getattr(model, "train_function", None) is not None:
             model.make_train_function(force=True)
@@ -127,9 +125,9 @@ class WeightsMLH(keras.metrics.Metric):
         if self.model is None:
             self._warn_once()
             return ops.cast(float("nan"), self.dtype)
-        if self._selection is None:
-            self._selection = select(self.model, include=self.include, exclude=self.exclude)
-        tallies = tensors.tally_each([weight.value() for weight in self._selection.counted])
+        # Anew each time, which in a graph is once: layers may be added, quantised, adapted.
+        selection = select(self.model, include=self.include, exclude=self.exclude)
+        tallies = tensors.tally_each([weight.value() for weight in selection.counted])
         tally = ops.sum(tallies, axis=0)
         value = ops.where(tally[10] == 0, statistics.mlh(tally[:9]), float("nan"))
         return ops.cast(value, self.dtype)

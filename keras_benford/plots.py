@@ -1,18 +1,15 @@
 """Training histories to pictures: every function draws on matplotlib axes and returns them."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 
-def history(
-    values: Mapping[str, Sequence[float]], *, restored_epoch: int | None = None, axes: Any = None
-) -> Any:
+def history(values: Any, *, restored_epoch: int | None = None, axes: Any = None) -> Any:
     """Draw accuracies above, MLH and the criterion below, epoch by epoch.
 
     Args:
-        values: dict of lists with a number an epoch, as `History.history` holds: `accuracy`,
+        values: what `fit` returns, or a dict of lists with a number an epoch: `accuracy`,
             `val_accuracy`, `test_accuracy`, `mlh` and one of `eic`, `scaled_eic`, `symbolic_eic`;
             those that are missing are left out, other keys are ignored.
         restored_epoch: the epoch (from 0) whose weights were restored, marked by a vertical line.
@@ -27,6 +24,7 @@ def history(
     """
     import matplotlib.pyplot as plt
 
+    values = getattr(values, "history", values)
     accuracies = [key for key in _ACCURACIES if key in values]
     criterion = next((key for key in _CRITERIA if key in values), None)
     if not accuracies and "mlh" not in values and criterion is None:

@@ -131,9 +131,10 @@ def score(model: Any, *, include: Patterns = None, exclude: Patterns = None) -> 
 
     Args:
         model: a built `keras.Model` or `keras.Layer`.
-        include: a glob pattern on weight paths (`"encoder/*"`), or a list of them: count exactly
-            the weights that match, whatever their role. By default the random-initialised ones
-            count, see `keras_benford.selection`.
+        include: a glob pattern on weight paths (`"conv*/kernel"`), or a list of them: count
+            exactly the weights that match, whatever their role. By default the random-initialised
+            ones count, see `keras_benford.selection`. The model's own name at the start of a path
+            may be left out.
         exclude: a glob pattern, or a list of them: leave out the weights that match.
 
     Returns:

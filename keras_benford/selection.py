@@ -12,7 +12,7 @@ Source: arXiv 2102.03313, p. 3.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,8 +118,8 @@ def select(model: Any, *, include: Patterns = None, exclude: Patterns = None) ->
     """
     weights = _weights(model)
     paths = _unique_paths(weights)
-    included = None if include is None else _matching("include", include, paths)
-    excluded = () if exclude is None else _matching("exclude", exclude, paths)
+    included = None if include is None else _matching("include", include, paths, model.name)
+    excluded = () if exclude is None else _matching("exclude", exclude, paths, model.name)
     owners = _owners(model)
     counted, skipped = [], []
     for weight, path in zip(weights, paths, strict=True):
@@ -141,7 +141,7 @@ def select(model: Any, *, include: Patterns = None, exclude: Patterns = None) ->
         raise ValueError(
             f"`model`: expected weights that count; received {model.name!r}, where none does: "
             + "; ".join(f"{s.path} ({s.reason})" for s in skipped)
-            + "; do name the ones to count in `include`."
+            + "; do name floating-point weights to count in `include`."
         )
     return Selection(tuple(counted), tuple(skipped))
 
@@ -237,17 +237,29 @@ def _dtype_reason(dtype):
     return f"{dtype} values: quantised or no weights" if "int" in dtype else f"{dtype} values"
 
 
-def _matching(argument, patterns, paths):
-    """The set of paths that match one of the patterns; every pattern must match something."""
-    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+def _matching(argument, patterns, paths, model_name):
+    """The set of paths that match one of the patterns; every pattern must match something.
+
+    A `Sequential`'s paths begin with its name until it is saved and loaded: a pattern may match
+    with or without it.
+    """
+    prefix = f"{model_name}/"
+    forms = {path: {path, path.removeprefix(prefix), prefix + path} for path in paths}
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(patterns, Iterable):
+        patterns = [patterns]
     matched = set()
     for pattern in patterns:
         if not isinstance(pattern, str):
             raise TypeError(
                 f"`{argument}`: expected glob patterns on weight paths; received {pattern!r}; "
-                "do pass a string such as 'encoder/*' or a list of strings."
+                "do pass a string such as 'conv2d/*' or a list of strings."
             )
-        hits = [path for path in paths if path == pattern or fnmatch.fnmatchcase(path, pattern)]
+        hits = [
+            path
+            for path in paths
+            if pattern in forms[path] or any(fnmatch.fnmatchcase(f, pattern) for f in forms[path])
+        ]
         if not hits:
             raise ValueError(
                 f"`{argument}`: expected patterns that match a weight's path; received "

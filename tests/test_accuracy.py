@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 import keras_benford as kb
-from tests.training import assert_same_weights, classifier, two_classes, unknown_length
+from keras_benford.callbacks.accuracy import AccuracyWindow
+from tests.training import Recorder, assert_same_weights, classifier, two_classes, unknown_length
 
 
 def batch_hits(model, x, y, batch_size):
@@ -92,14 +93,55 @@ def test_the_accuracy_of_one_output_can_be_named():
 def test_several_accuracies_must_be_told_apart():
     x, y = two_classes()
     model = two_outputs({"a": ["accuracy"], "b": ["accuracy"]})
-    with pytest.raises(ValueError, match=r"received a_accuracy, .*b_accuracy, "):
+    with pytest.raises(ValueError, match=r"received .*a_accuracy, .*b_accuracy, "):
         model.fit(x, {"a": y, "b": y}, callbacks=[kb.MLHEarlyStopping()], verbose=0)
 
 
-def test_an_accuracy_that_is_not_there_is_told_with_those_that_are():
-    callback = kb.MLHEarlyStopping(accuracy="precision")
-    with pytest.raises(ValueError, match=r"the metric 'precision'.*received accuracy, loss"):
-        classifier().fit(*two_classes(), callbacks=[callback], verbose=0)
+def test_an_accuracy_that_is_not_there_is_told_after_one_batch():
+    callback, recorder = kb.MLHEarlyStopping(accuracy="precision"), Recorder()
+    with pytest.raises(ValueError, match=r"the metric 'precision'.*received .*accuracy"):
+        classifier().fit(*two_classes(), callbacks=[recorder, callback], verbose=0)
+    assert len(recorder.batch_weights) == 1
+
+
+@pytest.mark.parametrize("check_every", ["epoch", "batch"])
+def test_rounding_never_takes_the_accuracy_out_of_its_range(check_every):
+    x, _ = two_classes(64)
+    # Wrong once, then right: in float32 the weights of the right ones add up to a bit too much.
+    weights = np.random.default_rng(1).random(64)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0), loss, weighted_metrics=["accuracy"])
+    labels = model.predict(x, verbose=0).argmax(axis=1)
+    labels[0] = 1 - labels[0]
+    callback = kb.MLHEarlyStopping("eic", check_every=check_every, patience=99)
+    model.fit(x, labels, 1, 5, 0, callbacks=[callback], shuffle=False, sample_weight=weights)
+    assert 0 <= min(callback.history["accuracy"]) <= max(callback.history["accuracy"]) <= 1
+
+
+def test_a_share_is_kept_within_its_range_and_other_numbers_are_left_alone():
+    model = classifier()
+    model.fit(*two_classes(), verbose=0)
+    window = AccuracyWindow(model, "accuracy")
+    assert window.read({"accuracy": 1.0000001}, inside_epoch=False) == 1
+    assert window.read({"accuracy": 58.0}, inside_epoch=False) == 58
+
+
+def test_an_evaluation_by_another_callback_does_not_reach_the_accuracy():
+    x, y = two_classes(190)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.0), loss, metrics=["accuracy"])
+    evaluation = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: model.evaluate(x[:7], y[:7], verbose=0)
+    )
+    callback = kb.MLHEarlyStopping(check_every=0.5)
+    model.fit(x, y, 20, 2, 0, callbacks=[evaluation, callback], shuffle=False)
+    hits = batch_hits(model, x, y, 20)
+    expected = [sum(h for h, _ in w) / sum(n for _, n in w) for w in (hits[:5], hits[5:])] * 2
+    np.testing.assert_allclose(callback.history["accuracy"], expected, atol=1e-6)
 
 
 def test_a_weighted_accuracy_will_do():

@@ -80,6 +80,8 @@ def test_the_verdict_says_when_the_result_is_not_in_favour(accuracy, said):
         ["--epochs", "0"],
         ["--batch-size", "-1"],
         ["--train-size", "5000"],
+        ["--train-size", "9"],
+        ["--seed", "99999999999"],
     ],
     ids=lambda arguments: arguments[0],
 )

@@ -131,6 +131,16 @@ def test_weights_mlh_is_nan_as_soon_as_a_weight_is_not_finite():
     assert np.isfinite(kb.score(model).mlh)
 
 
+def test_weights_mlh_follows_a_model_whose_weights_are_replaced():
+    model = classifier()
+    metric = kb.WeightsMLH(model)
+    before = float(metric.result())
+    model.layers[0].enable_lora(4)
+    model.layers[0].lora_kernel_b.assign(np.full((4, 16), 0.1))
+    assert float(metric.result()) == pytest.approx(kb.score(model).mlh, abs=1e-6)
+    assert float(metric.result()) != before
+
+
 def test_weights_mlh_serves_a_model_with_several_outputs():
     inputs = keras.Input((8,))
     model = keras.Model(

@@ -1,5 +1,6 @@
 import copy
 import math
+import pickle
 
 import keras
 import numpy as np
@@ -249,6 +250,25 @@ def test_a_deep_copy_trains_like_the_original():
         classifier().fit(*two_classes(), epochs=2, callbacks=[callback], verbose=0)
     assert original.history == twin.history
     assert len(twin.history["mlh"]) == 4
+
+
+@pytest.mark.parametrize("check_every", ["epoch", 3, 0.5])
+@pytest.mark.parametrize("kind", [kb.MLHEarlyStopping, kb.BenfordMonitor])
+def test_callbacks_can_be_copied_and_pickled_after_fit(kind, check_every):
+    callback = kind(check_every=check_every)
+    classifier().fit(*two_classes(), callbacks=[callback], verbose=0)
+    for twin in (copy.deepcopy(callback), pickle.loads(pickle.dumps(callback))):
+        assert twin.history == callback.history
+
+
+@pytest.mark.parametrize("check_every", ["epoch", 0.5])
+def test_it_stops_under_a_distribution_strategy(check_every):
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = classifier()
+    callback = kb.MLHEarlyStopping(check_every=check_every)
+    model.fit(*two_classes(), batch_size=20, epochs=2, callbacks=[callback], verbose=0)
+    assert callback.history["step"][-1] == 20
+    assert np.isfinite(callback.history["scaled_eic"]).all()
 
 
 def test_checkpoints_may_monitor_the_criterion(tmp_path):

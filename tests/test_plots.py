@@ -37,6 +37,14 @@ def test_a_history_draws_its_accuracies_mlh_and_criterion():
     assert set(mark.get_xdata()) == {2}
 
 
+def test_what_fit_returns_is_drawn_as_it_is():
+    class History:
+        history = HISTORY
+
+    _, below = plots.history(History())
+    assert curves(below)["MLH (left)"] == HISTORY["mlh"]
+
+
 def test_it_draws_on_the_axes_it_is_given():
     _, axes = plt.subplots(2)
     assert plots.history({"mlh": [0.9, 0.8]}, axes=axes) is axes

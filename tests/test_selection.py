@@ -443,5 +443,24 @@ class TestErrors:
         with pytest.raises(ValueError, match="received 'flat', where none does: ") as error:
             select(model)
         assert "bn/gamma (a normalisation parameter: starts from a constant)" in str(error.value)
-        assert str(error.value).endswith("do name the ones to count in `include`.")
+        assert str(error.value).endswith("do name floating-point weights to count in `include`.")
         assert len(select(model, include="*gamma").counted) == 1
+
+
+@pytest.mark.parametrize("pattern", ["small/first/kernel", "first/kernel", "first/*", "small/fir*"])
+def test_a_pattern_matches_before_and_after_a_model_is_saved(pattern, tmp_path):
+    model = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(2, name="first"), layers.Dense(1, name="second")],
+        name="small",
+    )
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for each in (model, loaded):
+        (weight, *_) = select(each, include=pattern).counted
+        assert weight.path.endswith("first/kernel")
+
+
+def test_a_pattern_that_is_no_string_is_refused():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    with pytest.raises(TypeError, match=r"`include`: expected glob patterns .*; received 3"):
+        select(model, include=3)

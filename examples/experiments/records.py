@@ -72,6 +72,6 @@ def summaries(records):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Summarise recorded runs of early_stopping.")
-    parser.add_argument("file", type=pathlib.Path)
-    for table in summaries(read(parser.parse_args().file)):
+    parser.add_argument("file", type=argparse.FileType())
+    for table in summaries(map(json.loads, parser.parse_args().file)):
         Console().print(table)

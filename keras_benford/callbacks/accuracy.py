@@ -42,21 +42,27 @@ def accuracy_key(names, wanted=None):
 
 
 def check_for_accuracy(model, wanted=None):
-    """Raise `accuracy_key`'s error before the first batch, if the model's metrics show it already.
+    """Raise `accuracy_key`'s error as early as the model's metrics show it.
 
-    A model with methods of its own may log anything, and Keras renames the metrics of several
-    outputs: those are looked at when there are logs.
+    Before the first batch Keras has not named them all: then only their absence is an error. A
+    model with methods of its own may log anything, and is looked at when there are logs.
+
+    Returns:
+        Whether that is settled.
     """
     kind = type(model)
-    own_logs = (
+    if (
         kind.train_step is not keras.Model.train_step
         or kind.compute_metrics is not keras.Model.compute_metrics
-    )
-    if wanted is not None or own_logs:
-        return
-    names = [_name(metric) for metric in flat_metrics(model)]
-    if not any(name == "acc" or name.endswith("accuracy") for name in names):
+    ):
+        return True
+    if all(getattr(metric, "built", True) for metric in model.metrics):
+        accuracy_key(model.get_metrics_result(), wanted)
+        return True
+    names = [_name(metric) for metric in flat_metrics(model) if metric is not None]
+    if wanted is None and not any(name == "acc" or name.endswith("accuracy") for name in names):
         accuracy_key(names)
+    return False
 
 
 def _name(metric):
@@ -84,7 +90,7 @@ class AccuracyWindow:
         self._at_end = None
 
     def end_training(self):
-        """Keep the epoch's totals: a validation is about to reset the metric."""
+        """Keep the epoch's totals: an evaluation may reset the metric before the epoch's end."""
         if self._at_end is None:
             self._at_end = self._totals()
 
@@ -94,22 +100,32 @@ class AccuracyWindow:
         A metric that is no mean, or is not the model's, has no totals: then it is the value in the
         logs, the metric's running value of the epoch.
         """
-        if self._metric is None:
-            return float(logs[self.key])
-        if self._before == (0.0, 0.0) and not inside_epoch:
-            return float(logs[self.key])
+        running = float(logs[self.key])
+        if self._metric is None or (self._before == (0.0, 0.0) and not inside_epoch):
+            return _without_rounding(running, running)
         total, count = self._at_end or self._totals()
         total_before, count_before = self._before
         if count < count_before:
             # Somebody reset the metric inside the epoch.
             total_before = count_before = 0.0
         self._before = total, count
-        return (total - total_before) / (count - count_before) if count > count_before else math.nan
+        if count <= count_before:
+            return math.nan
+        return _without_rounding((total - total_before) / (count - count_before), running)
 
     def _totals(self):
         if self._metric is None:
             return None
-        return float(self._metric.total), float(self._metric.count)
+        variables = (self._metric.total, self._metric.count)
+        return tuple(float(keras.ops.convert_to_numpy(variable)) for variable in variables)
+
+
+def _without_rounding(mean, running):
+    """A mean of a share, kept in [0, 1]: Keras' float32 totals may round it out of there.
+
+    What is no share, as the running mean tells, stays as it is, for the criterion to refuse.
+    """
+    return min(max(mean, 0.0), 1.0) if -0.01 < running < 1.01 else mean
 
 
 def _metric_of(model, key):

@@ -51,6 +51,10 @@ class BenfordMonitor(Checks, keras.callbacks.Callback):
         super().on_train_begin(logs)
         self.history = {}
 
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        self._selection = None
+
     def _check(self, logs, *, inside_epoch):
         of_model, of_layers = self._measure()
         values = {"mlh": of_model}

@@ -67,6 +67,11 @@ class Checks:
         self._seen = batch + 1 if self._steps is None else min(batch + 1, self._steps)
         if self._schedule.is_due(self._seen):
             self._run_check(logs, inside_epoch=True)
+        if self._seen == self._steps:
+            self._after_last_batch()
+
+    def _after_last_batch(self):
+        """Called after an epoch's last batch, where its number is known and batches are watched."""
 
     def on_epoch_end(self, epoch, logs=None):
         if self._checked_at is None or self._checked_at < self._seen:
@@ -112,7 +117,7 @@ class Checks:
     def _step(self):
         """The optimizer's number of updates so far; None for a model without one."""
         optimizer = getattr(self.model, "optimizer", None)
-        return None if optimizer is None else int(optimizer.iterations)
+        return None if optimizer is None else int(keras.ops.convert_to_numpy(optimizer.iterations))
 
 
 def flat_metrics(model):

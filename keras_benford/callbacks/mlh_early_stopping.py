@@ -53,7 +53,8 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         best: the best value so far, or None.
         best_epoch, best_step: its epoch (from 0), and the optimizer's count of updates by then
             (for data of unknown length Keras' optimizers count one too many an epoch).
-        stopped_epoch: the epoch in which it stopped the training; 0 if it did not.
+        stopped_epoch: the epoch (from 0) in which it stopped the training; 0 as well if it did
+            not, which `stop_reason` tells.
         stop_reason: a sentence on why training ended; None before its end.
         history: dict of lists, an entry a check: `epoch`, `step`, `mlh`, `accuracy` and the
             criterion.
@@ -119,21 +120,29 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         self.stop_reason: str | None = None
         self.history: dict[str, list[Any]] = {}
         self._window = None
+        self._settled = True
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         self._forget()
-        if self.monitor != "mlh":
-            check_for_accuracy(self.model, self.accuracy)
+        self._settled = self.monitor == "mlh" or check_for_accuracy(self.model, self.accuracy)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # From the second batch on all metrics have names: nobody waits an epoch for an error.
+        if not self._settled:
+            self._settled = check_for_accuracy(self.model, self.accuracy)
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
         if self._window is not None:
             self._window.begin_epoch()
 
-    def on_test_begin(self, logs=None):
+    def _after_last_batch(self):
         if self._window is not None:
             self._window.end_training()
+
+    def on_test_begin(self, logs=None):
+        self._after_last_batch()
 
     def _check(self, logs, *, inside_epoch):
         values = {"mlh": self._measure()[0]}

@@ -1,7 +1,6 @@
 """When to check: after each epoch, every n batches, or every fraction of an epoch."""
 
-import itertools
-import math
+import bisect
 import numbers
 import warnings
 
@@ -20,28 +19,21 @@ class Schedule:
     def __init__(self, check_every):
         self._batches, self._parts = _parse(check_every)
         self.inside_epoch = self._batches is not None or self._parts > 1
-        self._upcoming = iter(())
-        self._next = math.inf
+        self._marks = []
+        self._passed = 0
 
     def begin_epoch(self, steps):
         """Plan an epoch of `steps` batches, or of unknown length if `steps` is None."""
-        if self._batches is not None:
-            self._upcoming = itertools.count(self._batches, self._batches)
-        elif steps is None:
-            self._upcoming = iter(())
-        else:
-            due = (round(steps * part / self._parts) for part in range(1, self._parts))
-            self._upcoming = (step for step in due if 0 < step < steps)
-        self._next = next(self._upcoming, math.inf)
+        self._passed = 0
+        due = [] if steps is None else (round(steps * i / self._parts) for i in range(self._parts))
+        self._marks = sorted({step for step in due if 0 < step < steps})
 
     def is_due(self, seen):
         """Whether a check is due now that `seen` batches of the epoch are done."""
-        if seen < self._next:
-            return False
         # One execution may run several steps, and pass several marks at once.
-        while self._next <= seen:
-            self._next = next(self._upcoming, math.inf)
-        return True
+        before = self._passed
+        self._passed = seen // self._batches if self._batches else bisect.bisect(self._marks, seen)
+        return self._passed > before
 
 
 def _parse(check_every):

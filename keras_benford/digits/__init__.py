@@ -22,7 +22,7 @@ def leading_digits(values: Any) -> Any:
 
     Args:
         values: numbers of any shape: a NumPy array or a tensor of float16, bfloat16, float32,
-            float64 or integers, or a (nested) list of Python numbers.
+            float64 or integers (uint64 in arrays only), or a (nested) list of Python numbers.
 
     Returns:
         Integers from 0 to 9 of the same shape: a uint8 array for arrays and lists, an integer
