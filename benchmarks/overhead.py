@@ -24,10 +24,14 @@ from examples.experiments.models import small_alexnet
 from keras_benford.scoring import count
 from keras_benford.selection import select
 
-HOOKS = [
-    f"on_{when}"
-    for when in "train_begin epoch_begin train_batch_begin train_batch_end epoch_end train_end".split()
-]
+HOOKS = (
+    "on_train_begin",
+    "on_epoch_begin",
+    "on_train_batch_begin",
+    "on_train_batch_end",
+    "on_epoch_end",
+    "on_train_end",
+)
 BATCH = 512
 
 
