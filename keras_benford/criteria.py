@@ -27,6 +27,7 @@ def eic(accuracy: ArrayLike, mlh: ArrayLike) -> Any:
 
     Raises:
         ValueError: if an argument lies outside its range.
+        TypeError: if an argument is no real number.
 
     Source: arXiv 2102.03313, eq. 8.
 
@@ -52,6 +53,7 @@ def scaled_eic(
 
     Raises:
         ValueError: if an argument lies outside its range, or not `low < high`.
+        TypeError: if an argument is no real number.
 
     Source: arXiv 2102.03313, eq. 9.
 
@@ -75,6 +77,7 @@ def symbolic_eic(accuracy: ArrayLike, mlh: ArrayLike) -> Any:
 
     Raises:
         ValueError: if an argument lies outside its range.
+        TypeError: if an argument is no real number.
 
     Source: arXiv 2102.03313, eq. 10.
 
@@ -100,12 +103,13 @@ def aic(log_likelihood: ArrayLike, n_parameters: ArrayLike) -> Any:
 
     Raises:
         ValueError: if `n_parameters` is negative.
+        TypeError: if an argument is no real number.
 
     >>> aic(-100.0, 5)
     210.0
     """
     p = _at_least("n_parameters", n_parameters, 0)
-    return _number(-2 * np.asarray(log_likelihood, np.float64) + 2 * p)
+    return _number(-2 * _real("log_likelihood", log_likelihood) + 2 * p)
 
 
 def bic(log_likelihood: ArrayLike, n_parameters: ArrayLike, n_samples: ArrayLike) -> Any:
@@ -123,13 +127,14 @@ def bic(log_likelihood: ArrayLike, n_parameters: ArrayLike, n_samples: ArrayLike
 
     Raises:
         ValueError: if `n_parameters` is negative or `n_samples` below 1.
+        TypeError: if an argument is no real number.
 
     >>> round(bic(-100.0, 5, 1000), 3)
     234.539
     """
     p = _at_least("n_parameters", n_parameters, 0)
     n = _at_least("n_samples", n_samples, 1)
-    return _number(-2 * np.asarray(log_likelihood, np.float64) + p * np.log(n))
+    return _number(-2 * _real("log_likelihood", log_likelihood) + p * np.log(n))
 
 
 def check_mlh_range(mlh_range: Any) -> tuple[float, float]:
@@ -152,7 +157,7 @@ def _range_error(mlh_range):
 
 
 def _accuracy(values):
-    values = np.asarray(values, np.float64)
+    values = _real("accuracy", values)
     outside = (values < 0) | (values > 1)
     if outside.any():
         raise ValueError(
@@ -163,7 +168,7 @@ def _accuracy(values):
 
 
 def _mlh(values):
-    values = np.asarray(values, np.float64)
+    values = _real("mlh", values)
     outside = np.abs(values) > 1
     if outside.any():
         raise ValueError(
@@ -174,10 +179,17 @@ def _mlh(values):
 
 
 def _at_least(name, values, lowest):
-    values = np.asarray(values, np.float64)
+    values = _real(name, values)
     if not (values >= lowest).all():
         raise ValueError(f"`{name}`: expected {lowest} or more; received {values.min():g}.")
     return values
+
+
+def _real(name, values):
+    values = np.asarray(values)
+    if values.dtype.kind not in "uif":
+        raise TypeError(f"`{name}`: expected real numbers; received {values.dtype} values.")
+    return values.astype(np.float64)
 
 
 def _number(x):

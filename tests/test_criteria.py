@@ -188,3 +188,12 @@ class TestLikelihoodCriteria:
     def test_what_is_no_count_is_refused(self, criterion, arguments, message):
         with pytest.raises(ValueError, match=message):
             criterion(*arguments)
+
+
+@pytest.mark.parametrize("value", [None, "0.5", 0.5j, True], ids=repr)
+@pytest.mark.parametrize("criterion", [eic, scaled_eic, symbolic_eic])
+def test_what_is_no_real_number_is_refused(criterion, value):
+    with pytest.raises(TypeError, match="`accuracy`: expected real numbers; received"):
+        criterion(value, 0.95)
+    with pytest.raises(TypeError, match="`mlh`: expected real numbers; received"):
+        criterion(0.5, value)
