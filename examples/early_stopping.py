@@ -49,9 +49,9 @@ def main(argv=None):
             label_noise=args.label_noise,
             data_dir=args.data_dir,
         )
-    except ValueError as error:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
         parser.error(str(error))
-    args.out.mkdir(parents=True, exist_ok=True)
     stopping = MLHEarlyStopping(args.monitor, patience=args.patience, verbose=1)
     ways = {
         f"MLHEarlyStopping ({args.monitor})": (0.0, stopping),

@@ -92,6 +92,14 @@ def test_arguments_that_make_no_sense_end_in_one_line(arguments, capsys):
     assert re.search(rf"error: .*{arguments[0][2:5]}.*{arguments[1]}", capsys.readouterr().err)
 
 
+def test_a_folder_that_cannot_be_made_ends_in_one_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit) as ended:
+        early_stopping.main(["--out", str(tmp_path / "file" / "runs")])
+    assert ended.value.code == 2
+    assert "Not a directory" in capsys.readouterr().err
+
+
 def test_digits_are_scaled_split_and_drawn_by_the_seed():
     data, other = datasets.load("digits", seed=0), datasets.load("digits", seed=1)
     assert data.x_train.shape == (300, 8, 8, 1)

@@ -63,6 +63,19 @@ def test_the_best_weights_come_back_whoever_ended_the_training(epochs):
     assert_same_weights(model.get_weights(), recorder.epoch_weights[1])
 
 
+def test_the_best_weights_of_an_interrupted_training_are_at_hand():
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 3:
+                raise KeyboardInterrupt
+
+    callback, recorder = scripted([0.90, 0.95, 0.94]), Recorder()
+    model = classifier()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*two_classes(), epochs=9, callbacks=[recorder, callback, Interrupt()], verbose=0)
+    assert_same_weights(callback.best_weights, recorder.epoch_weights[1])
+
+
 def test_weights_stay_as_they_are_where_restoring_is_switched_off():
     callback, recorder = scripted([0.95, 0.9], restore_best_weights=False), Recorder()
     model = classifier()

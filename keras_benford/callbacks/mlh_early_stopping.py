@@ -53,6 +53,8 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         best: the best value so far, or None.
         best_epoch, best_step: its epoch (from 0), and the optimizer's count of updates by then
             (for data of unknown length Keras' optimizers count one too many an epoch).
+        best_weights: its weights, as `model.set_weights` takes them. Where `fit` is interrupted
+            (Ctrl-C), Keras calls no callback any more: they are kept here, not restored.
         stopped_epoch: the epoch (from 0) in which it stopped the training; 0 as well if it did
             not, which `stop_reason` tells.
         stop_reason: a sentence on why training ended; None before its end.
