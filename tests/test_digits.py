@@ -182,9 +182,9 @@ class TestNumba:
         """An array that counts as large, and a fresh decision about numba."""
         monkeypatch.setattr(arrays, "PAYS_FOR_NUMBA", 1000)
         monkeypatch.setattr(arrays, "PAYS_FOR_THREADS", 1000)
-        arrays._import_loops.cache_clear()
+        arrays.compiled_loops.cache_clear()
         yield np.random.default_rng(0).normal(size=(100, 50))
-        arrays._import_loops.cache_clear()
+        arrays.compiled_loops.cache_clear()
 
     def test_counts_any_contiguous_layout(self, large):
         pytest.importorskip("numba")

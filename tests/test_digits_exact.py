@@ -109,7 +109,7 @@ def test_edges_neighbours_and_subnormals_have_their_exact_digit(dtype):
 
 
 def test_arrays_count_ten_million_random_patterns_exactly(many, monkeypatch):
-    monkeypatch.setattr(arrays, "_import_loops", lambda: None)
+    monkeypatch.setattr(arrays, "compiled_loops", lambda: None)
     values, expected = many
     np.testing.assert_array_equal(tally(values), expected)
     for part in np.split(values, 10):

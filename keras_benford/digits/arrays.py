@@ -65,8 +65,8 @@ def as_floats(values):
 def leading_digits(array):
     """Leading digits of a float array: uint8, same shape. See `keras_benford.digits`."""
     with _chunks(array, with_output=True) as iterator:
-        for patterns, digits in iterator:
-            np.take(DIGIT_OF_CLASS, classes(patterns, array.dtype), out=digits)
+        for chunk, digits in iterator:
+            np.take(DIGIT_OF_CLASS, classes(chunk, array.dtype), out=digits)
         return iterator.operands[1]
 
 
@@ -74,13 +74,17 @@ def tally(array):
     """Counts of digits 1 to 9, zeros and non-finite values of a float array: `(11,)` int64."""
     loops = _loops(array)
     if loops is not None:
-        counts = loops.count_classes(_patterns(array).ravel(order="K"))
-    else:
-        counts = np.zeros(N_CLASSES, dtype=np.int64)
-        with _chunks(array) as iterator:
-            for patterns in iterator:
-                counts += np.bincount(classes(patterns, array.dtype), minlength=N_CLASSES)
-    return tally_of_classes(counts)
+        return tally_of_classes(loops.count_classes(patterns(array).ravel(order="K")))
+    return tally_of_classes(counts_of_classes(array))
+
+
+def counts_of_classes(array):
+    """Counts of the twelve classes (see `table`) of a float array, by NumPy: `(12,)` int64."""
+    counts = np.zeros(N_CLASSES, dtype=np.int64)
+    with _chunks(array) as iterator:
+        for chunk in iterator:
+            counts += np.bincount(classes(chunk, array.dtype), minlength=N_CLASSES)
+    return counts
 
 
 def tally_of_classes(counts):
@@ -89,25 +93,26 @@ def tally_of_classes(counts):
     return np.array([*counts[1:9], nines, counts[ZERO], counts[NOT_FINITE]], dtype=np.int64)
 
 
-def classes(patterns, dtype):
+def classes(chunk, dtype):
     """Classes (see `table`) of bit patterns of a float dtype, given as unsigned integers."""
-    if patterns.dtype == np.uint16:
-        return _classes_of_halves(dtype.newbyteorder("="))[patterns]
-    if patterns.dtype == np.uint32:
+    if chunk.dtype == np.uint16:
+        return classes_of_halves(dtype.newbyteorder("="))[chunk]
+    if chunk.dtype == np.uint32:
         table = float32_table()
-        positions = (patterns & np.uint32(0x7FFF_FFFF)).view(np.int32)
+        positions = (chunk & np.uint32(0x7FFF_FFFF)).view(np.int32)
     else:
         table = float64_table()
-        positions = _float64_positions(patterns)
+        positions = _float64_positions(chunk)
     bins = positions >> table.low_bits
     bins -= table.first_bin
-    positions += table.offsets[bins]
+    # `take` is twice as fast as an index in brackets.
+    positions += table.offsets.take(bins)
     positions >>= table.low_bits
     return positions
 
 
-def _float64_positions(patterns):
-    positions = (patterns & np.uint64(0x7FFF_FFFF_FFFF_FFFF)).view(np.int64)
+def _float64_positions(chunk):
+    positions = (chunk & np.uint64(0x7FFF_FFFF_FFFF_FFFF)).view(np.int64)
     small = np.flatnonzero(positions < 1 << 52)
     if small.size:
         subnormal = positions[small].astype(np.float64).view(np.int64) - (1074 << 52)
@@ -115,7 +120,7 @@ def _float64_positions(patterns):
     return positions
 
 
-def _patterns(array):
+def patterns(array):
     """The bit patterns of a float array, in its own layout and byte order."""
     unsigned = np.dtype(f"u{array.dtype.itemsize}").newbyteorder(array.dtype.byteorder)
     return np.asarray(array).view(unsigned)
@@ -123,7 +128,7 @@ def _patterns(array):
 
 def _chunks(array, *, with_output=False):
     """Iterate over the bit patterns of any array: strided, byte-swapped, mapped, 0-d or empty."""
-    operands, flags = [_patterns(array)], [["readonly"]]
+    operands, flags = [patterns(array)], [["readonly"]]
     dtypes = [operands[0].dtype.newbyteorder("=")]
     if with_output:
         operands.append(None)
@@ -140,7 +145,7 @@ def _chunks(array, *, with_output=False):
 
 
 @functools.cache
-def _classes_of_halves(dtype):
+def classes_of_halves(dtype):
     """The class of each of the 65,536 patterns of float16 or bfloat16."""
     values = np.arange(1 << 16, dtype=np.uint16).view(dtype)
     return classes(values.astype(np.float32).view(np.uint32), np.dtype(np.float32)).astype(np.int8)
@@ -153,11 +158,12 @@ def _loops(array):
     loaded = f"{__package__}.loops" in sys.modules
     if array.size < (PAYS_FOR_THREADS if loaded else PAYS_FOR_NUMBA):
         return None
-    return _import_loops()
+    return compiled_loops()
 
 
 @functools.cache
-def _import_loops():
+def compiled_loops():
+    """The module of numba's loops, or None where numba is missing or does not work."""
     try:
         from keras_benford.digits import loops
     except (ImportError, AttributeError, OSError, RuntimeError, SystemError) as error:

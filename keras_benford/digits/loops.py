@@ -12,11 +12,12 @@ import numpy as np
 from keras_benford.digits.table import N_CLASSES, float32_table, float64_table
 
 
-def count_classes(patterns):
+def count_classes(patterns, threads=None):
     """Counts of the twelve classes (see `table`) over a contiguous array of bit patterns.
 
     Args:
         patterns: `(n,)` uint32 (of float32 values) or uint64 (of float64), contiguous.
+        threads: how many to count with; by default one a core.
 
     Returns:
         `(12,)` int64.
@@ -25,13 +26,25 @@ def count_classes(patterns):
         loop, table = _count32, float32_table()
     else:
         loop, table = _count64, float64_table()
-    # numba compiles anew for arrays that may be written to; this way there is one kind.
-    patterns = patterns.view()
-    patterns.setflags(write=False)
-    threads = _available_cores()
+    patterns = _read_only(patterns)
+    threads = threads or _available_cores()
+    if threads == 1:
+        return loop(patterns, table.offsets)
     with ThreadPoolExecutor(threads) as pool:
         parts = np.array_split(patterns, threads)
         return sum(pool.map(loop, parts, [table.offsets] * threads))
+
+
+def count_patterns(patterns):
+    """Counts of the 65,536 patterns of a 16-bit format: `(n,)` uint16 to `(65536,)` int64."""
+    return _count16(_read_only(patterns))
+
+
+def _read_only(patterns):
+    """A view: numba compiles anew for arrays that may be written to, this way there is one kind."""
+    patterns = patterns.view()
+    patterns.setflags(write=False)
+    return patterns
 
 
 def _available_cores():
@@ -54,6 +67,14 @@ def _class64(pattern, offsets):
     if position < 1 << 52:
         position = max(np.float64(position).view(np.int64) - (1074 << 52), -52 << 52)
     return np.uintp((position + offsets[np.uintp((position >> 48) + 832)]) >> 48)
+
+
+@numba.njit(nogil=True, cache=True)
+def _count16(patterns):
+    counts = np.zeros(1 << 16, dtype=np.int64)
+    for i in range(patterns.size):
+        counts[patterns[i]] += 1
+    return counts
 
 
 @numba.njit(nogil=True, cache=True)
