@@ -1,0 +1,299 @@
+"""HDF5 files: what is in them, as the process of `hdf5_index` finds it, and their values.
+
+The values themselves are read here, from positions that have been checked against the file's size:
+none passes through the HDF5 library.
+"""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import itertools
+import json
+import math
+import os
+import subprocess
+import sys
+import threading
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from keras_benford.weights.arrays import InMemory, Range, fill, rechunked
+
+SECONDS = 10.0
+"""How long listing a file's content may take, and a second more for each 10 MB of it."""
+_MOST_SECONDS = 120.0
+_MOST_BAND = 1 << 26
+_SHUFFLE, _DEFLATE, _FLETCHER = 2, 1, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A dataset: its shape, its dtype's name, whether that is one of integers, and its values."""
+
+    shape: tuple[int, ...]
+    dtype_name: str
+    is_integer: bool
+    values: object
+
+
+@dataclass(eq=False)
+class Group:
+    """A group: its text attributes, the groups in it and its datasets, by name."""
+
+    attributes: dict = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    datasets: dict[str, Dataset] = field(default_factory=dict)
+
+    def has(self, names):
+        """Whether there is a group at a path below this one."""
+        group = self
+        for name in names:
+            group = group.groups.get(name, _NOTHING)
+        return group is not _NOTHING
+
+    def at(self, names):
+        """The group at a path below this one, made where there is none."""
+        group = self
+        for name in names:
+            group = group.groups.setdefault(name, Group())
+        return group
+
+
+_NOTHING = Group()
+
+
+def read_tree(path: str, *, start: int = 0, length: int | None = None, into: Group | None = None):
+    """The root `Group` of an HDF5 file.
+
+    Args:
+        path: the file.
+        start: where the HDF5 file begins, if it is a part of this one.
+        length: how many bytes it has; by default all up to the end.
+        into: a group to add its content to, for files in several parts.
+
+    Raises:
+        ValueError: if it is damaged, or holds what could do harm.
+        OSError: if it cannot be read.
+    """
+    length = os.path.getsize(path) - start if length is None else length
+    answer = _server().ask(path, start, length)
+    if "error" in answer:
+        raise ValueError(f"{path}: {answer['error']}")
+    root = Group() if into is None else into
+    total = 0
+    for described in answer["datasets"]:
+        *names, name = described["path"]
+        values, stored = _values(path, start, length, described)
+        total += stored
+        if total > length:
+            raise ValueError(f"{path}: declares more values than the file holds")
+        datasets = root.at(names).datasets
+        if name in datasets:
+            raise ValueError(f"{path}: holds {'/'.join(described['path'])}, as does another part")
+        datasets[name] = values
+    # Groups that hold something stand in the order of their datasets, that of the model.
+    for group in answer["groups"]:
+        root.at(group["path"]).attributes.update(group["attributes"])
+    return root
+
+
+def _values(path, start, length, described):
+    """The `Dataset` that an index describes, and how many bytes it takes in the file."""
+    name = "/".join(described["path"])
+    shape = tuple(described["shape"] or ())
+    dtype = _dtype(described)
+    size = 0 if described["shape"] is None else math.prod(shape)
+    layout = described["layout"]
+    is_integer = dtype is not None and dtype.kind in "iu"
+    about = shape, described["dtype"] if dtype is None else dtype.name, is_integer
+
+    def checked(at, count):
+        if at is None or at < 0 or at + count > length:
+            raise ValueError(f"{path}: declares {size:,} values in {name} that are not in the file")
+        return start + at, count
+
+    if dtype is None or size == 0:
+        return Dataset(*about, InMemory(lambda: np.empty(0, dtype))), 0
+    if "at" in layout:
+        at, stored = checked(layout["at"], size * dtype.itemsize)
+        return Dataset(*about, Range(path, at, size, dtype)), stored
+    if "bytes" in layout:
+        data = base64.b64decode(layout["bytes"])
+        if len(data) != size * dtype.itemsize:
+            checked(None, 0)
+        values = InMemory(lambda: np.frombuffer(data, dtype))
+        return Dataset(*about, values), 0
+    chunks = [
+        (tuple(chunk[: len(shape)]), chunk[-3], *checked(*chunk[-2:])) for chunk in layout["chunks"]
+    ]
+    values = Compressed(path, name, shape, dtype, layout["chunk_shape"], layout["filters"], chunks)
+    values.check()
+    return Dataset(*about, values), sum(chunk[-1] for chunk in chunks)
+
+
+def _dtype(described):
+    """The NumPy dtype; None for what is no plain number. bfloat16 is stored as two raw bytes."""
+    text = described["dtype"]
+    if text == "|V2" or described["attributes"].get("dtype") == "bfloat16":
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16) if text[1:] in ("V2", "u2", "i2") else None
+    return np.dtype(text) if text[1] in "fiub" and text[2:].isdigit() else None
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """Values in HDF5's own chunks, each of them perhaps shuffled and deflated.
+
+    Keras writes none, tools that shrink its files do. They are read in bands: all the HDF5 chunks
+    that share their place on the first axis.
+    """
+
+    file: str
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    chunk_shape: tuple[int, ...]
+    filters: list
+    parts: list
+
+    def check(self):
+        """Refuse what cannot be read in bounded memory, or at all."""
+        unknown = [str(number) for number, _ in self.filters if number not in (1, 2, 3)]
+        if unknown:
+            raise ValueError(
+                f"{self.file}: {self.name} is compressed by HDF5 filter {unknown[0]}; expected "
+                "gzip, shuffle or fletcher32; do write it anew with one of these or none"
+            )
+        grid = [range(0, n, step) for n, step in zip(self.shape, self.chunk_shape, strict=True)]
+        if math.prod(map(len, grid)) != len(self.parts) or (
+            sorted(part[0] for part in self.parts) != list(itertools.product(*grid))
+        ):
+            raise ValueError(
+                f"{self.file}: declares values in {self.name} that are not in the file"
+            )
+        chunk_bytes = math.prod(self.chunk_shape) * self.dtype.itemsize
+        band = self.chunk_shape[0] * math.prod(self.shape[1:]) * self.dtype.itemsize
+        stored = max(part[-1] for part in self.parts)
+        if max(band, chunk_bytes, stored) > _MOST_BAND:
+            raise ValueError(
+                f"{self.file}: {self.name} is compressed in pieces of {max(band, chunk_bytes):,} "
+                f"bytes; expected at most {_MOST_BAND:,}; do write it anew in smaller ones"
+            )
+
+    def chunks(self):
+        return rechunked(self._bands())
+
+    def _bands(self):
+        with open(self.file, "rb", buffering=0) as file:
+            by_row = itertools.groupby(sorted(self.parts), key=lambda part: part[0][0])
+            for row, parts in by_row:
+                rows = min(self.chunk_shape[0], self.shape[0] - row)
+                band = np.empty((rows, *self.shape[1:]), self.dtype)
+                for offset, skipped, at, stored in parts:
+                    data = bytearray(stored)
+                    file.seek(at)
+                    fill(file, memoryview(data), self.file)
+                    chunk = self._decoded(data, skipped)
+                    place = tuple(
+                        slice(o, min(o + step, n))
+                        for o, step, n in zip(offset, self.chunk_shape, self.shape, strict=True)
+                    )
+                    place = (slice(0, rows), *place[1:])
+                    band[place] = chunk[tuple(slice(0, s.stop - s.start) for s in place)]
+                yield band.reshape(-1)
+
+    def _decoded(self, data, skipped):
+        size = math.prod(self.chunk_shape) * self.dtype.itemsize
+        for i, (number, _) in reversed(list(enumerate(self.filters))):
+            if skipped >> i & 1:
+                continue
+            if number == _FLETCHER:
+                data = data[:-4]
+            elif number == _DEFLATE:
+                try:
+                    # A few bytes more: a checksum may follow.
+                    data = zlib.decompressobj().decompress(data, size + 8)
+                except zlib.error as error:
+                    raise ValueError(f"{self.file}: {self.name} is damaged ({error})") from None
+            elif number == _SHUFFLE and len(data) == size:
+                planes = np.frombuffer(data, np.uint8)
+                data = planes.reshape(self.dtype.itemsize, -1).T.tobytes()
+        if len(data) != size:
+            raise ValueError(f"{self.file}: {self.name} is damaged (a chunk of the wrong length)")
+        return np.frombuffer(data, self.dtype).reshape(self.chunk_shape)
+
+
+class _Server:
+    """The process that runs the HDF5 library, started when it is first asked."""
+
+    def __init__(self):
+        self._process = None
+        self._lock = threading.Lock()
+
+    def ask(self, path, start, length):
+        request = json.dumps({"path": os.path.abspath(path), "start": start, "length": length})
+        seconds = min(SECONDS + length / 1e7, _MOST_SECONDS)
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._started()
+            process = self._process
+            timer = threading.Timer(seconds, process.kill)
+            timer.start()
+            try:
+                process.stdin.write(request + "\n")
+                process.stdin.flush()
+                line = process.stdout.readline()
+            except OSError:
+                line = ""
+            finally:
+                timed_out = not timer.is_alive()
+                timer.cancel()
+            if line.endswith("\n"):
+                return json.loads(line)
+            self.stop()
+        if timed_out:
+            return {"error": f"no readable HDF5 file (nothing found within {seconds:.0f} s)"}
+        return {"error": f"no readable HDF5 file (the HDF5 library failed: {_ending(process)})"}
+
+    def _started(self):
+        code = (
+            "import sys; sys.path[:] = sys.argv[1:]; "
+            "from keras_benford.weights import hdf5_index; hdf5_index.serve()"
+        )
+        return subprocess.Popen(
+            [sys.executable, "-c", code, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        )
+
+    def stop(self):
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.stdin.close()
+            process.stdout.close()
+            process.wait()
+
+
+def _ending(process):
+    return f"signal {-process.returncode}" if process.returncode < 0 else "it ended"
+
+
+_SERVERS = {}
+
+
+def _server():
+    """This process's own: a forked one must not share its parent's."""
+    pid = os.getpid()
+    if pid not in _SERVERS:
+        _SERVERS[pid] = server = _Server()
+        atexit.register(server.stop)
+    return _SERVERS[pid]

@@ -1,0 +1,199 @@
+"""The groups of a Keras 3 weights file -> named arrays.
+
+Such a file follows the model's attributes: `layers/dense_1/vars/0` is the first variable of the
+second Dense in the list `layers`, `encoder/cell/vars/1` the second one of what the attribute
+`encoder` keeps in its attribute `cell`. Which variable has which number is in `layouts`, by the
+layer's class, and the class is told, the surest first, by
+
+1. the model's configuration, read as plain JSON, where there is one (in `.keras`);
+2. the group's own name: in a list it is the class, and Keras' own attributes have known names;
+3. the name that the layer had, as long as Keras had made it of the class.
+
+Where all three fail, the shape alone decides whether an array counts, and it is marked as guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from keras_benford.weights import layouts
+from keras_benford.weights.arrays import StoredArray
+from keras_benford.weights.hdf5 import Group
+
+_RNN = ("SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+_MOST_DEPTH = 200
+
+
+def is_keras3(root: Group) -> bool:
+    """Whether Keras 3 wrote this file: it puts every layer's variables into a group `vars`."""
+    waiting = [root]
+    while waiting:
+        group = waiting.pop()
+        if "vars" in group.groups:
+            return True
+        waiting.extend(group.groups.values())
+    return False
+
+
+def arrays_of(root: Group, config: dict | None = None) -> list[StoredArray]:
+    """Name the arrays of a Keras 3 weights file.
+
+    Args:
+        root: the file's root group.
+        config: the model's configuration, the content of `config.json`.
+
+    Returns:
+        A `StoredArray` for each dataset, in the order in which the file was written.
+
+    Raises:
+        ValueError: if groups are nested deeper than any model's.
+    """
+    return list(_layer(root, _Place("", None, False), _Node(config), (), "weight"))
+
+
+class _Node:
+    """A layer in the configuration, or nothing where it is not known."""
+
+    def __init__(self, config):
+        config = config if isinstance(config, dict) else {}
+        inner = config.get("config")
+        self.config = inner if isinstance(inner, dict) else {}
+        self.of_class = _text(config.get("class_name"))
+        self.name = _text(self.config.get("name"))
+
+    def part(self, attribute):
+        """What the configuration says of a part that is a layer."""
+        if self.of_class == "Bidirectional" and attribute == "forward_layer":
+            attribute = "layer"
+        part = _Node(self.config.get(attribute.lstrip("_")))
+        if self.of_class == "Bidirectional" and attribute == "backward_layer":
+            return part if part.of_class else _Node(self.config.get("layer"))
+        return part
+
+    def parts(self, attribute):
+        """The same of a part that is a list of layers, by the names that Keras gives them."""
+        return _named_nodes(self.config.get(attribute.lstrip("_")))
+
+
+def _named_nodes(value):
+    values = value.values() if isinstance(value, dict) else value
+    nodes, used = {}, {}
+    for each in values if isinstance(values, (list, tuple)) else ():
+        node = _Node(each)
+        if node.of_class:
+            name = layouts.snake_case(node.of_class)
+            used[name] = number = used.get(name, -1) + 1
+            nodes[f"{name}_{number}" if number else name] = node
+    return nodes
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a layer stands: its name there, its parent's class, whether that is in a list."""
+
+    component: str
+    parent: str | None
+    in_list: bool
+
+
+def _layer(group, place, node, names, kind) -> Iterator[StoredArray]:
+    """The arrays of a layer and of its parts. `names` are those of the layers around it."""
+    if len(names) > _MOST_DEPTH:
+        raise ValueError("its groups are nested deeper than any model's")
+    variables = group.groups.get("vars", Group())
+    name = _text(variables.attributes.get("name")) or node.name
+    if kind == "weight":
+        kind = layouts.kind_of(place.component, name, _shapes(variables))
+    if place.component:
+        names = (*names, name or place.component)
+    classes = _classes(node, place, name)
+    yield from _variables(variables, names, classes, node, kind)
+    of_class = node.of_class or (classes[0][0] if classes else None)
+    for component, child in group.groups.items():
+        if component == "vars":
+            continue
+        if "vars" in child.groups:
+            inner = _Place(component, of_class, False)
+            yield from _layer(child, inner, node.part(component), names, kind)
+        else:
+            known = bool(name)
+            yield from _list(child, component, node.parts(component), names, kind, known)
+
+
+def _list(group, component, nodes, names, kind, known) -> Iterator[StoredArray]:
+    """The arrays of the layers in a list or dict, and in the lists in it."""
+    if len(names) > _MOST_DEPTH:
+        raise ValueError("its groups are nested deeper than any model's")
+    if kind == "weight":
+        kind = layouts.kind_of(component, None, ([], []))
+    if component != "layers" and not known:
+        # Without the layers' names this tells two lists apart.
+        names = (*names, component)
+    for inner, child in group.groups.items():
+        if "vars" in child.groups:
+            node = nodes.get(inner) or _Node(None)
+            yield from _layer(child, _Place(inner, None, True), node, names, kind)
+        else:
+            yield from _list(child, inner, {}, names, kind, known)
+    if group.datasets:
+        yield from _variables(group, names, [], _Node(None), kind)
+
+
+def _classes(node, place, name):
+    """The classes that a layer may have, the likeliest first, each with whether it is sure."""
+    if node.of_class:
+        return [(node.of_class, True)] if node.of_class in layouts.LAYOUTS else []
+    by_place = layouts.class_of(place.component)
+    by_name = layouts.class_of(name or "")
+    if place.component == "cell" and not (by_name or "").endswith("Cell"):
+        return [("LSTMCell", place.parent in _RNN or place.parent is None)]
+    if place.component in ("forward_layer", "backward_layer"):
+        return [(layouts.class_of((name or "").partition("_")[2]) or "GRU", True)]
+    if place.in_list or place.component in layouts.HEADS:
+        return [(by_place, True)] if by_place else []
+    # An attribute may bear any name; that of the layer is Keras' own unless somebody chose it.
+    found = [(by_name, True)] if by_name else []
+    return [*found, (by_place, name is None)] if by_place else found
+
+
+def _variables(group, names, classes, node, kind) -> Iterator[StoredArray]:
+    """The arrays in the group `vars` of a layer."""
+    numbered = [str(i) for i in range(len(group.datasets))]
+    roles, sure, of_class = None, False, node.of_class
+    if sorted(group.datasets) == sorted(numbered):
+        datasets = [group.datasets[number] for number in numbered]
+        for candidate, is_sure in classes:
+            roles = layouts.names_in(candidate, *_shapes(group))
+            if roles is not None:
+                sure, of_class = is_sure, candidate
+                break
+        if roles is None:
+            roles = numbered
+    else:
+        # A layer that saves its variables itself gives them names.
+        roles, datasets, sure = *zip(*group.datasets.items(), strict=True), True
+    for role, dataset in zip(roles, datasets, strict=True):
+        yield StoredArray(
+            path="/".join((*names, role)),
+            shape=dataset.shape,
+            dtype=dataset.dtype_name,
+            role=role,
+            values=dataset.values,
+            classes=(of_class,) if of_class else (),
+            kind="copy" if role == "copy" else kind,
+            guessed=kind == "weight" and not sure,
+        )
+
+
+def _shapes(group):
+    datasets = [group.datasets[key] for key in sorted(group.datasets, key=_number)]
+    return [d.shape for d in datasets], [d.is_integer for d in datasets]
+
+
+def _number(key):
+    return int(key) if key.isdecimal() and len(key) < 10 else -1
+
+
+def _text(value):
+    return value if isinstance(value, str) else None

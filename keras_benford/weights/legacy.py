@@ -1,0 +1,152 @@
+"""The groups of an HDF5 file from Keras 1, Keras 2, tf.keras or Keras 3's `.h5` -> named arrays.
+
+Such a file lists its layers and their weights by name: `dense/kernel:0`, `dense/kernel` or, in
+Keras 1, `dense_1_W`. So names tell what each array is, and the configuration, where there is one,
+only what no name tells.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+
+from keras_benford.weights import layouts
+from keras_benford.weights.arrays import StoredArray, mark_copies
+from keras_benford.weights.hdf5 import Group
+
+# What Keras 1 called them.
+_KERAS_1 = {
+    "W": "kernel",
+    "U": "recurrent_kernel",
+    "b": "bias",
+    "running_mean": "moving_mean",
+    "running_std": "moving_variance",
+    "alphas": "alpha",
+}
+_KERAS_1_NAME = re.compile(
+    r"_(?P<role>W|U|b|gamma|beta|running_mean|running_std|alphas|depthwise_kernel|pointwise_kernel)"
+    r"(_(?P<gate>[a-z]+|\d+))?$"
+)
+
+
+def is_legacy(root: Group) -> bool:
+    """Whether this is a file of this kind."""
+    return "model_weights" in root.groups or bool(_listed(root, "layer_names"))
+
+
+def model_name(root: Group) -> str | None:
+    """The model's name, where the file has its configuration."""
+    for node in _nodes(root.attributes.get("model_config")):
+        return node["config"].get("name")
+    return None
+
+
+def lora_alphas(root: Group) -> dict[str, float]:
+    """`lora_alpha` of the layers that have one, by name."""
+    found = {}
+    for node in _nodes(root.attributes.get("model_config")):
+        alpha = node["config"].get("lora_alpha")
+        if isinstance(alpha, (int, float)) and not isinstance(alpha, bool):
+            found[node["config"]["name"]] = alpha
+    return found
+
+
+def arrays_of(root: Group) -> list[StoredArray]:
+    """Name the arrays of such a file, in the model's own order.
+
+    What two sub-models share is written twice; the second is marked as a copy.
+
+    Raises:
+        ValueError: if the file lists what it does not hold.
+    """
+    weights = root.groups.get("model_weights", root)
+    nodes = _nodes(root.attributes.get("model_config"))
+    class_of = {node["config"]["name"]: node.get("class_name") for node in nodes}
+    arrays, listed = [], set()
+    for layer in [*_listed(weights, "layer_names"), "top_level_model_weights"]:
+        group = _below(weights, layer.split("/"))
+        if group is None:
+            if layer == "top_level_model_weights":
+                continue
+            raise ValueError(f"lists a layer {layer!r} that it does not hold")
+        for name in _listed(group, "weight_names"):
+            *inner, last = name.split("/")
+            place = _below(group, inner)
+            dataset = None if place is None else place.datasets.get(last)
+            if dataset is None:
+                raise ValueError(f"lists a weight {name!r} that it does not hold")
+            if id(dataset) in listed:
+                raise ValueError(f"lists a weight {name!r} twice")
+            listed.add(id(dataset))
+            arrays.append(_array(name, dataset, layer, class_of))
+    slots = root.groups.get("optimizer_weights", Group())
+    return [*mark_copies(arrays), *_optimizer(slots, ("optimizer_weights",))]
+
+
+def _array(name, dataset, layer, class_of):
+    path, role = name.partition(":")[0], layouts.role_in(name)
+    guessed = False
+    if "/" not in name and (keras_1 := _KERAS_1_NAME.search(name)):
+        role = _KERAS_1.get(keras_1["role"], keras_1["role"])
+    elif re.fullmatch(r"param_\d+", role):
+        guessed = True
+    owner = path.split("/")[-2] if "/" in path else layer
+    of_class = class_of.get(owner) or layouts.class_of(owner)
+    return StoredArray(
+        path=path if path.partition("/")[0] == layer or "/" in path else f"{layer}/{path}",
+        shape=dataset.shape,
+        dtype=dataset.dtype_name,
+        role=role,
+        values=dataset.values,
+        classes=(of_class,) if isinstance(of_class, str) else (),
+        guessed=guessed,
+    )
+
+
+def _optimizer(group, names):
+    for name, dataset in group.datasets.items():
+        yield StoredArray(
+            path="/".join((*names, name)),
+            shape=dataset.shape,
+            dtype=dataset.dtype_name,
+            role=name,
+            values=dataset.values,
+            kind="optimizer",
+        )
+    for name, inner in group.groups.items():
+        yield from _optimizer(inner, (*names, name))
+
+
+def _listed(group, attribute):
+    """The names in an attribute, which a long list spreads over `layer_names0`, `…1` and so on."""
+    parts = [group.attributes.get(attribute)]
+    if parts == [None]:
+        numbered = (f"{attribute}{i}" for i in itertools.count())
+        parts = list(itertools.takewhile(bool, map(group.attributes.get, numbered)))
+    return [name for part in parts if part for name in part if isinstance(name, str)]
+
+
+def _below(group, names):
+    for name in names:
+        group = group.groups.get(name)
+        if group is None:
+            return None
+    return group
+
+
+def _nodes(config):
+    """What the configuration says of the model and of each layer that it names, outermost first."""
+    try:
+        waiting = [json.loads(config)] if isinstance(config, str) else []
+    except (ValueError, RecursionError):
+        waiting = []
+    while waiting:
+        value = waiting.pop(0)
+        if isinstance(value, dict):
+            inner = value.get("config")
+            if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+                yield value
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)

@@ -1,0 +1,73 @@
+"""A safetensors file, or several and their index -> named arrays.
+
+The library reads and checks the header, which says where each array lies: one behind the other,
+without gaps, in the order that it gives. The values are read here, in chunks.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+
+from keras_benford.weights import layouts
+from keras_benford.weights.arrays import Range, StoredArray
+
+_DTYPES = {
+    **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "bfloat16"},
+    **{"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"},
+    **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "BOOL": "?"},
+    **{"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1"},
+}
+
+
+def arrays_of(path: str) -> list[StoredArray]:
+    """Name the arrays of a safetensors file, in the order in which they lie.
+
+    Raises:
+        ImportError: if the package safetensors is not installed.
+        ValueError: if the file is damaged.
+        OSError: if it cannot be read.
+    """
+    try:
+        import safetensors
+    except ImportError as error:
+        raise ImportError(
+            f"{path}: reading it takes the package safetensors; "
+            "do `pip install keras-benford[safetensors]`"
+        ) from error
+    with open(path, "rb") as file:
+        at = 8 + int.from_bytes(file.read(8), "little")
+    arrays = []
+    try:
+        with safetensors.safe_open(path, framework="numpy") as opened:
+            for name in opened.offset_keys():
+                described = opened.get_slice(name)
+                shape, code = tuple(described.get_shape()), described.get_dtype()
+                arrays.append(_array(path, name, shape, code, at))
+                at += math.prod(shape) * _bits(code) // 8
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"{path}: no whole safetensors file ({error})") from None
+    return arrays
+
+
+def _array(path, name, shape, code, at):
+    if code in ("BF16", "F8_E4M3", "F8_E5M2"):
+        import ml_dtypes
+
+        dtype = np.dtype(getattr(ml_dtypes, _DTYPES[code]))
+    else:
+        dtype = np.dtype(_DTYPES[code]) if code in _DTYPES else None
+    return StoredArray(
+        path=name,
+        shape=shape,
+        dtype=code if dtype is None else dtype.name,
+        role=layouts.role_in(name),
+        # Formats that NumPy does not have are not counted, so never read.
+        values=None if dtype is None else Range(path, at, math.prod(shape), dtype),
+    )
+
+
+def _bits(code):
+    return 8 if code == "BOOL" else int(re.search(r"\d+", code)[0])
