@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from keras_benford import (
         callbacks,
+        context,
         criteria,
         digits,
         metrics,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         scoring,
         selection,
         statistics,
+        weights,
     )
     from keras_benford.callbacks import BenfordMonitor, MLHEarlyStopping
     from keras_benford.criteria import aic, bic, eic, scaled_eic, symbolic_eic
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         mean_absolute_deviation,
         mlh,
     )
+    from keras_benford.weights import iter_weights
 
 _MODULE_OF = {
     "leading_digits": "digits",
@@ -46,6 +49,7 @@ _MODULE_OF = {
     "symbolic_eic": "criteria",
     "aic": "criteria",
     "bic": "criteria",
+    "iter_weights": "weights",
     "score": "scoring",
     "Score": "scoring",
     "LayerScore": "scoring",
@@ -67,10 +71,12 @@ __all__ = [
     "bic",
     "callbacks",
     "chi_squared",
+    "context",
     "criteria",
     "digit_counts",
     "digits",
     "eic",
+    "iter_weights",
     "js_divergence",
     "kl_divergence",
     "leading_digits",
@@ -84,6 +90,7 @@ __all__ = [
     "selection",
     "statistics",
     "symbolic_eic",
+    "weights",
 ]
 
 

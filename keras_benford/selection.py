@@ -11,6 +11,7 @@ Source: arXiv 2102.03313, p. 3.
 
 from __future__ import annotations
 
+import dataclasses
 import fnmatch
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -68,24 +69,27 @@ class Weight:
         path: the variable's path, such as `"dense/kernel"`, unique within the selection.
         shape: its shape.
         dtype: its floating dtype, as a string.
-        value: a function of no arguments that gives the tensor to count. For most weights that
-            is the variable's value; for a kernel under LoRA it is the merged kernel.
+        value: a function of no arguments that gives the tensor to count, or, for a weight in a
+            file, its values in chunks. A kernel under LoRA is given merged.
+        guessed: whether only its shape tells that it counts.
     """
 
     path: str
     shape: tuple[int, ...]
     dtype: str
     value: Callable[[], Any]
+    guessed: bool = False
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """One weight that does not count, and the reason."""
+    """One weight that does not count, the reason, and whether only its shape tells that."""
 
     path: str
     shape: tuple[int, ...]
     dtype: str
     reason: str
+    guessed: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,29 +121,83 @@ def select(model: Any, *, include: Patterns = None, exclude: Patterns = None) ->
             to count.
     """
     weights = _weights(model)
-    paths = _unique_paths(weights)
-    included = None if include is None else _matching("include", include, paths, model.name)
-    excluded = () if exclude is None else _matching("exclude", exclude, paths, model.name)
     owners = _owners(model)
-    counted, skipped = [], []
-    for weight, path in zip(weights, paths, strict=True):
+    candidates = []
+    for weight, path in zip(weights, unique_paths(w.path for w in weights), strict=True):
         layer = owners.get(id(weight), model)
-        classes = [cls.__name__ for cls in type(layer).__mro__]
-        about = path, tuple(weight.shape), str(weight.dtype)
-        reason = _dtype_reason(about[2])
-        if reason is None and path in excluded:
+        classes = tuple(cls.__name__ for cls in type(layer).__mro__)
+        candidates.append(
+            _Candidate(
+                Weight(path, tuple(weight.shape), str(weight.dtype), _reader(layer, weight)),
+                weight.name,
+                classes,
+            )
+        )
+    return _sorted(candidates, model.name, include, exclude)
+
+
+def select_stored(
+    arrays: Iterable[Any], name: str, *, include: Patterns = None, exclude: Patterns = None
+) -> Selection:
+    """The same for a saved model.
+
+    Args:
+        arrays: `keras_benford.weights.StoredArray`s. Only those of the kind `"weight"` are looked
+            at.
+        name: the model's name.
+        include: as for `select`.
+        exclude: as for `select`.
+
+    Returns:
+        A `Selection`; both parts in the order of `arrays`.
+
+    Raises:
+        TypeError, ValueError: as `select`.
+    """
+    candidates = [
+        _Candidate(
+            Weight(array.path, array.shape, array.dtype, array.chunks, array.guessed),
+            array.role,
+            array.classes,
+        )
+        for array in arrays
+        if array.kind == "weight"
+    ]
+    return _sorted(candidates, name, include, exclude)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A weight, its own name, and the names of its layer's class and base classes."""
+
+    weight: Weight
+    role: str
+    classes: tuple[str, ...]
+
+
+def _sorted(candidates, model_name, include, exclude):
+    paths = [candidate.weight.path for candidate in candidates]
+    included = None if include is None else _matching("include", include, paths, model_name)
+    excluded = () if exclude is None else _matching("exclude", exclude, paths, model_name)
+    counted, skipped = [], []
+    for candidate in candidates:
+        weight = candidate.weight
+        guessed = False
+        reason = _dtype_reason(weight.dtype)
+        if reason is None and weight.path in excluded:
             reason = "matches `exclude`"
         elif reason is None and included is not None:
-            reason = None if path in included else "does not match `include`"
+            reason = None if weight.path in included else "does not match `include`"
         elif reason is None:
-            reason = reason_not_counted(classes, weight.name, len(about[1]))
+            reason = reason_not_counted(candidate.classes, candidate.role, len(weight.shape))
+            guessed = weight.guessed
         if reason is None:
-            counted.append(Weight(*about, _reader(layer, weight)))
+            counted.append(dataclasses.replace(weight, guessed=guessed))
         else:
-            skipped.append(Skipped(*about, reason))
+            skipped.append(Skipped(weight.path, weight.shape, weight.dtype, reason, guessed))
     if not counted:
         raise ValueError(
-            f"`model`: expected weights that count; received {model.name!r}, where none does: "
+            f"`model`: expected weights that count; received {model_name!r}, where none does: "
             + "; ".join(f"{s.path} ({s.reason})" for s in skipped)
             + "; do name floating-point weights to count in `include`."
         )
@@ -199,17 +257,17 @@ def _weights(model):
     return model.weights
 
 
-def _unique_paths(weights):
-    """The variables' paths; a path that occurs again gets `:2`, `:3`, …
+def unique_paths(paths: Iterable[str]) -> list[str]:
+    """Paths of which one that occurs again gets `:2`, `:3`, …
 
     Layers of different sub-models may bear the same name.
     """
     seen = {}
-    paths = []
-    for weight in weights:
-        seen[weight.path] = number = seen.get(weight.path, 0) + 1
-        paths.append(weight.path if number == 1 else f"{weight.path}:{number}")
-    return paths
+    unique = []
+    for path in paths:
+        seen[path] = number = seen.get(path, 0) + 1
+        unique.append(path if number == 1 else f"{path}:{number}")
+    return unique
 
 
 def _owners(model):

@@ -128,6 +128,25 @@ def mean_absolute_deviation(counts: Any) -> Any:
     return _number(xp, xp.mean(xp.abs(deviation), axis=-1))
 
 
+def conformity(deviation: float) -> str | None:
+    """Nigrini's word for a mean absolute deviation of first digits from Benford's law.
+
+    Args:
+        deviation: what `mean_absolute_deviation` gives.
+
+    Returns:
+        `"close"` below 0.006, `"acceptable"` below 0.012, `"marginal"` below 0.015, else
+        `"nonconforming"`; None for NaN.
+
+    >>> conformity(0.01)
+    'acceptable'
+    """
+    if np.isnan(deviation):
+        return None
+    bands = ((0.006, "close"), (0.012, "acceptable"), (0.015, "marginal"))
+    return next((word for limit, word in bands if deviation < limit), "nonconforming")
+
+
 def chi_squared(counts: Any) -> Any:
     """Pearson's chi-squared statistic of the counts against Benford's law, 8 degrees of freedom.
 

@@ -152,7 +152,7 @@ class TestImporting:
 # Modules import from lower levels, or sideways inside a package.
 LEVELS = {
     **dict.fromkeys(["digits", "statistics"], 0),
-    **dict.fromkeys(["weights", "selection", "criteria"], 1),
+    **dict.fromkeys(["weights", "selection", "criteria", "context"], 1),
     **dict.fromkeys(["scoring", "information"], 2),
     **dict.fromkeys(["plots", "callbacks", "metrics"], 3),
     "cli": 4,
@@ -162,14 +162,18 @@ SIDEWAYS = {("callbacks", "metrics")}
 AT_ONCE = {
     "keras": ["digits.tensors", "metrics", "callbacks", "callbacks.*"],
     "numba": ["digits.loops"],
+    "h5py": ["weights.hdf5_index"],
+    "rich": ["scoring.tables"],
 }
 # … and inside a function, when it is needed.
 WHEN_USED = {
     "keras": ["*"],
-    "tensorflow": ["digits.tensors"],
+    "tensorflow": ["digits.tensors", "weights.checkpoints"],
+    "google": ["weights.checkpoints"],
+    "safetensors": ["weights.safetensors"],
+    "ml_dtypes": ["weights.*"],
     "matplotlib": ["plots"],
-    "pandas": ["scoring"],
-    "rich": ["scoring", "cli"],
+    "pandas": ["scoring.results"],
 }
 
 

@@ -205,8 +205,9 @@ class TestToDataframe:
         frame = score.to_dataframe()
         assert isinstance(frame, pandas.DataFrame)
         assert list(frame.columns) == [
-            *("path", "shape", "dtype", "size", "mlh", "js_divergence"),
-            *("mean_absolute_deviation", "zeros", "nonfinite"),
+            *("path", "shape", "dtype", "size", "mlh", "mlh_spread"),
+            *("mlh_if_gaussian", "mlh_if_uniform", "js_divergence"),
+            *("mean_absolute_deviation", "conformity", "zeros", "nonfinite", "mean", "std"),
             *(f"digit_{d}" for d in range(1, 10)),
         ]
         assert frame["path"].tolist() == [layer.path for layer in score.layers]
@@ -316,8 +317,8 @@ class TestArguments:
 
     @pytest.mark.parametrize(
         ("model", "received"),
-        [("model.keras", "str"), (np.ones((3, 3)), "ndarray"), (None, "NoneType")],
-        ids=["path", "array", "None"],
+        [(np.ones((3, 3)), "ndarray"), (None, "NoneType")],
+        ids=["array", "None"],
     )
     def test_what_is_no_model_is_refused(self, model, received):
         with pytest.raises(

@@ -1,4 +1,4 @@
-"""A model to its score: MLH and digit counts, for each weight that counts and for all together.
+"""What a score says: digit counts, and the figures that follow from them.
 
 The model's counts are the sum of its weights' counts, so its MLH is that of all weights pooled,
 not the mean of the layers' MLH.
@@ -6,16 +6,17 @@ not the mean of the layers' MLH.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from keras_benford import statistics
-from keras_benford.selection import Patterns, Skipped, Weight, select
+from keras_benford import context, statistics
+from keras_benford.selection import Skipped
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,12 +50,43 @@ class _Counted:
         """Mean absolute deviation of the digits' shares from Benford's law; NaN without digits."""
         return statistics.mean_absolute_deviation(self.counts)
 
+    @property
+    def conformity(self) -> str | None:
+        """Nigrini's word for that deviation, see `keras_benford.statistics.conformity`."""
+        return statistics.conformity(self.mean_absolute_deviation)
+
+    @property
+    def mlh_spread(self) -> float:
+        """Standard deviation of MLH by chance at this size; NaN where MLH is undefined."""
+        return context.mlh_spread(self.counts)
+
+    @property
+    def mlh_if_gaussian(self) -> float:
+        """MLH to expect if each weight's values were Gaussian, with its mean and deviation.
+
+        NaN where that is undefined: without finite values, or where all are equal.
+        """
+        return statistics.mlh(self._expected(context.gaussian_shares))
+
+    @property
+    def mlh_if_uniform(self) -> float:
+        """The same for values that are uniformly distributed."""
+        return statistics.mlh(self._expected(context.uniform_shares))
+
+    def _expected(self, shares: Callable) -> np.ndarray:
+        """The digit counts to expect of a distribution."""
+        raise NotImplementedError
+
     def _figures(self):
         return {
             "size": self.size,
             "mlh": self.mlh,
+            "mlh_spread": self.mlh_spread,
+            "mlh_if_gaussian": self.mlh_if_gaussian,
+            "mlh_if_uniform": self.mlh_if_uniform,
             "js_divergence": self.js_divergence,
             "mean_absolute_deviation": self.mean_absolute_deviation,
+            "conformity": self.conformity,
             "zeros": self.zeros,
             "nonfinite": self.nonfinite,
             "counts": self.counts.tolist(),
@@ -63,11 +95,32 @@ class _Counted:
 
 @dataclass(frozen=True, eq=False)
 class LayerScore(_Counted):
-    """One counted weight: `path`, `shape` and `dtype`, its counts and what follows from them."""
+    """One counted weight: its counts and what follows from them.
+
+    Attributes:
+        path: its path in the model.
+        shape: its shape.
+        dtype: its dtype's name.
+        mean: mean of its finite values, to about a millionth of `std`; NaN where it has none.
+        std: their standard deviation, to six significant digits; NaN where there are none.
+        guessed: whether the file does not say what it is, so that it counts by its shape alone.
+    """
 
     path: str
     shape: tuple[int, ...]
     dtype: str
+    mean: float
+    std: float
+    guessed: bool = False
+
+    def _expected(self, shares):
+        return (self.size - self.nonfinite) * shares(self.mean, self.std)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, strings and numbers; what is undefined is None."""
+        about = {"path": self.path, "shape": list(self.shape), "dtype": self.dtype}
+        moments = {"mean": self.mean, "std": self.std}
+        return _without_nan(about | self._figures() | moments | {"guessed": self.guessed})
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,25 +131,30 @@ class Score(_Counted):
         name: the model's name.
         layers: a `LayerScore` for each weight that counts, in the model's order.
         skipped: a `keras_benford.selection.Skipped` for each that does not, with its reason.
+        format: what kind of file it was read from, see `keras_benford.weights`; None for a model
+            in memory.
     """
 
     name: str
     layers: tuple[LayerScore, ...]
     skipped: tuple[Skipped, ...]
+    format: str | None = None
+
+    def _expected(self, shares):
+        # Where a layer's values are all equal it has no such distribution, and is left out.
+        expected = [layer._expected(shares) for layer in self.layers]
+        return np.nansum(expected, axis=0)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, strings and numbers; what is undefined is None."""
         return {
             "model": self.name,
+            "format": self.format,
             **_without_nan(self._figures()),
-            "layers": [
-                {"path": s.path, "shape": list(s.shape), "dtype": s.dtype}
-                | _without_nan(s._figures())
-                for s in self.layers
-            ],
+            "layers": [layer.to_dict() for layer in self.layers],
             "skipped": [
-                {"path": s.path, "shape": list(s.shape), "dtype": s.dtype, "reason": s.reason}
-                for s in self.skipped
+                dataclasses.asdict(skipped) | {"shape": list(skipped.shape)}
+                for skipped in self.skipped
             ],
         }
 
@@ -117,61 +175,14 @@ class Score(_Counted):
             figures = layer._figures()
             counts = figures.pop("counts")
             about = {"path": layer.path, "shape": layer.shape, "dtype": layer.dtype}
+            figures |= {"mean": layer.mean, "std": layer.std}
             rows.append(about | figures | {f"digit_{d}": n for d, n in enumerate(counts, 1)})
         return pandas.DataFrame(rows)
 
     def __repr__(self) -> str:
-        return _table(self)
+        from keras_benford.scoring import tables
 
-
-def score(model: Any, *, include: Patterns = None, exclude: Patterns = None) -> Score:
-    """Score how closely a model's weights follow Benford's law, weight by weight and pooled.
-
-    Every value is counted by one compiled call, on the device where the weights are.
-
-    Args:
-        model: a built `keras.Model` or `keras.Layer`.
-        include: a glob pattern on weight paths (`"conv*/kernel"`), or a list of them: count
-            exactly the weights that match, whatever their role. By default the random-initialised
-            ones count, see `keras_benford.selection`. The model's own name at the start of a path
-            may be left out.
-        exclude: a glob pattern, or a list of them: leave out the weights that match.
-
-    Returns:
-        A `Score`. Zeros, infinities and NaN have no digit: they are counted apart, and MLH is that
-        of the other values.
-
-    Raises:
-        TypeError: if `model` is no Keras model or layer.
-        ValueError: if the model is not built, a pattern matches nothing, or no weight counts.
-    """
-    selection = select(model, include=include, exclude=exclude)
-    tallies = count(selection.counted)
-    layers = tuple(
-        LayerScore(**_split(tally), path=w.path, shape=w.shape, dtype=w.dtype)
-        for w, tally in zip(selection.counted, tallies, strict=True)
-    )
-    return Score(
-        **_split(tallies.sum(axis=0)), name=model.name, layers=layers, skipped=selection.skipped
-    )
-
-
-def count(weights: Sequence[Weight]) -> np.ndarray:
-    """Tally `keras_benford.selection.Weight`s in one compiled call: `(n_weights, 11)` int64."""
-    from keras import ops
-
-    from keras_benford.digits import tensors
-
-    return np.asarray(ops.convert_to_numpy(tensors.tally_each([w.value() for w in weights])))
-
-
-def _split(tally):
-    return {
-        "counts": tally[:9],
-        "size": int(tally.sum()),
-        "zeros": int(tally[9]),
-        "nonfinite": int(tally[10]),
-    }
+        return tables.text_of(self)
 
 
 def _without_nan(figures):
@@ -179,41 +190,3 @@ def _without_nan(figures):
         key: None if isinstance(value, float) and math.isnan(value) else value
         for key, value in figures.items()
     }
-
-
-def _table(score):
-    """The score as a text table, wide enough for its longest path."""
-    import io
-
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(
-        title=f"{score.name}: MLH {score.mlh:.4f} over {score.size:,} weights", title_justify="left"
-    )
-    for column in ("weight", "shape"):
-        table.add_column(column, no_wrap=True)
-    for column in ("values", "MLH", "JS (nats)", "zeros", "not finite"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for layer in score.layers:
-        table.add_row(layer.path, "×".join(map(str, layer.shape)), *_cells(layer))
-    table.add_section()
-    table.add_row("all", "", *_cells(score))
-    text = io.StringIO()
-    width = 120 + max(len(layer.path) for layer in score.layers)
-    console = Console(file=text, width=width, color_system=None, markup=False, highlight=False)
-    console.print(table)
-    for reason in dict.fromkeys(s.reason for s in score.skipped):
-        paths = [s.path for s in score.skipped if s.reason == reason]
-        console.print(f"not counted, {reason}: {', '.join(paths)}", soft_wrap=True)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-
-
-def _cells(score):
-    return (
-        f"{score.size:,}",
-        f"{score.mlh:.4f}",
-        f"{score.js_divergence:.5f}",
-        f"{score.zeros:,}",
-        f"{score.nonfinite:,}",
-    )

@@ -1,0 +1,154 @@
+"""A model, in memory or in a file, to its score: MLH and digit counts, weight by weight and pooled.
+
+A file is read as data, in chunks: no framework is loaded for it and nothing in it is run.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from keras_benford import weights as stored
+from keras_benford.digits import arrays, streams
+from keras_benford.scoring.results import LayerScore, Score
+from keras_benford.selection import Patterns, Weight, select, select_stored
+
+__all__ = ["LayerScore", "Score", "count", "score"]
+
+
+def score(
+    model: Any,
+    *,
+    include: Patterns = None,
+    exclude: Patterns = None,
+    threads: int | None = None,
+) -> Score:
+    """Score how closely a model's weights follow Benford's law, weight by weight and pooled.
+
+    The weights of a model in memory are counted by one compiled call, on the device where they are,
+    those in a file in chunks, by numba where that is installed.
+
+    Args:
+        model: a built `keras.Model` or `keras.Layer`, or the path of a saved model, see
+            `keras_benford.iter_weights` for the formats.
+        include: a glob pattern on weight paths (`"conv*/kernel"`), or a list of them: count
+            exactly the weights that match, whatever their role. By default the random-initialised
+            ones count, see `keras_benford.selection`. The model's own name at the start of a path
+            may be left out.
+        exclude: a glob pattern, or a list of them: leave out the weights that match.
+        threads: how many count the values of a file; by default one a core.
+
+    Returns:
+        A `Score`. Zeros, infinities and NaN have no digit: they are counted apart, and MLH is that
+        of the other values.
+
+    Raises:
+        TypeError: if `model` is neither a Keras model or layer nor a path.
+        ValueError: if the model is not built, a pattern matches nothing, or no weight counts; if a
+            file is damaged, no model, or holds what could do harm.
+        OSError: if a file cannot be read.
+        ImportError: if a file's format takes a package that is not installed.
+    """
+    if isinstance(model, (str, os.PathLike)):
+        return _score_of_file(stored.open_model(model), include, exclude, threads)
+    selection = select(model, include=include, exclude=exclude)
+    tallies = count(selection.counted)
+    moments = [_moments(weight.value()) for weight in selection.counted]
+    return _score(model.name, selection, tallies, moments)
+
+
+def count(weights: Sequence[Weight]) -> np.ndarray:
+    """Tally a model's `keras_benford.selection.Weight`s in one compiled call.
+
+    Returns:
+        `(n_weights, 11)` int64, see `keras_benford.digits.tally`.
+    """
+    from keras import ops
+
+    from keras_benford.digits import tensors
+
+    return np.asarray(ops.convert_to_numpy(tensors.tally_each([w.value() for w in weights])))
+
+
+def _score_of_file(model, include, exclude, threads):
+    try:
+        selection = select_stored(model.arrays, model.name, include=include, exclude=exclude)
+        threads = threads or available_cores()
+        n_values = sum(math.prod(weight.shape) for weight in selection.counted)
+        compiled = n_values >= arrays.PAYS_FOR_NUMBA
+        with ThreadPoolExecutor(threads) as pool:
+            summaries = [
+                streams.summarise(
+                    weight.value(), pool=pool if threads > 1 else None, compiled=compiled
+                )
+                for weight in selection.counted
+            ]
+    except ValueError as error:
+        text = str(error).removeprefix("`model`: ").removeprefix(f"{model.path}: ")
+        raise ValueError(f"{model.path}: {text}") from None
+    tallies = np.array([summary.tally for summary in summaries])
+    moments = [(summary.mean, summary.std) for summary in summaries]
+    return _score(model.name, selection, tallies, moments, model.format)
+
+
+def _score(name, selection, tallies, moments, kind=None):
+    layers = tuple(
+        LayerScore(
+            **_split(tally),
+            path=weight.path,
+            shape=weight.shape,
+            dtype=weight.dtype,
+            guessed=weight.guessed,
+            **_rounded(*mean_and_std),
+        )
+        for weight, tally, mean_and_std in zip(selection.counted, tallies, moments, strict=True)
+    )
+    return Score(
+        **_split(tallies.sum(axis=0)),
+        name=name,
+        layers=layers,
+        skipped=selection.skipped,
+        format=kind,
+    )
+
+
+def _split(tally):
+    return {
+        "counts": tally[:9],
+        "size": int(tally.sum()),
+        "zeros": int(tally[9]),
+        "nonfinite": int(tally[10]),
+    }
+
+
+def _moments(tensor):
+    """Mean and standard deviation of a tensor's finite values, computed where it is."""
+    from keras import backend, ops
+
+    wide = backend.standardize_dtype(tensor.dtype) == "float64"
+    values = ops.cast(tensor, "float64" if wide else "float32")
+    finite = ops.isfinite(values)
+    n = ops.sum(ops.cast(finite, values.dtype))
+    mean = ops.sum(ops.where(finite, values, 0)) / n
+    deviations = ops.where(finite, values - mean, 0)
+    return float(mean), float(ops.sqrt(ops.sum(deviations**2) / n))
+
+
+def _rounded(mean, std):
+    """To what is sure in any order of summation, so that the same weights have the same figures."""
+    if not (math.isfinite(mean) and math.isfinite(std) and std > 0):
+        return {"mean": mean, "std": std}
+    std = float(f"{std:.6g}")
+    return {"mean": round(mean, 6 - math.floor(math.log10(std))) + 0.0, "std": std}
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
