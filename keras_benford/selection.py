@@ -235,6 +235,15 @@ def reason_not_counted(classes: Sequence[str], name: str, rank: int) -> str | No
     return None
 
 
+def counts_by_default(array: Any) -> bool:
+    """Whether a `keras_benford.weights.StoredArray` counts if no pattern is given."""
+    return (
+        array.kind == "weight"
+        and _dtype_reason(array.dtype) is None
+        and reason_not_counted(array.classes, array.role, len(array.shape)) is None
+    )
+
+
 def _role_in_saved_model(name):
     """The last part of a variable's path, of which `TFSMLayer` makes one name: `a_b_kernel:0`."""
     path = name.partition(":")[0]

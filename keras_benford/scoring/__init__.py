@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,10 +15,11 @@ import numpy as np
 
 from keras_benford import weights as stored
 from keras_benford.digits import arrays, streams
+from keras_benford.scoring.comparison import Comparison, compare
 from keras_benford.scoring.results import LayerScore, Score
 from keras_benford.selection import Patterns, Weight, select, select_stored
 
-__all__ = ["LayerScore", "Score", "count", "score"]
+__all__ = ["Comparison", "LayerScore", "Score", "compare", "count", "score", "score_file"]
 
 
 def score(
@@ -55,7 +56,7 @@ def score(
         ImportError: if a file's format takes a package that is not installed.
     """
     if isinstance(model, (str, os.PathLike)):
-        return _score_of_file(stored.open_model(model), include, exclude, threads)
+        return score_file(model, include=include, exclude=exclude, threads=threads)
     selection = select(model, include=include, exclude=exclude)
     tallies = count(selection.counted)
     moments = [_moments(weight.value()) for weight in selection.counted]
@@ -75,16 +76,27 @@ def count(weights: Sequence[Weight]) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(tensors.tally_each([w.value() for w in weights])))
 
 
-def _score_of_file(model, include, exclude, threads):
+def score_file(
+    path: str | os.PathLike,
+    *,
+    include: Patterns = None,
+    exclude: Patterns = None,
+    threads: int | None = None,
+    advance: Callable[[int, int], None] | None = None,
+) -> Score:
+    """`score` of a saved model; `advance` is told how many values were read, and of how many."""
+    model = stored.open_model(path)
     try:
         selection = select_stored(model.arrays, model.name, include=include, exclude=exclude)
-        threads = threads or available_cores()
         n_values = sum(math.prod(weight.shape) for weight in selection.counted)
         compiled = n_values >= arrays.PAYS_FOR_NUMBA
+        threads = threads or available_cores()
         with ThreadPoolExecutor(threads) as pool:
             summaries = [
                 streams.summarise(
-                    weight.value(), pool=pool if threads > 1 else None, compiled=compiled
+                    _watched(weight.value(), advance, n_values),
+                    pool=pool if threads > 1 else None,
+                    compiled=compiled,
                 )
                 for weight in selection.counted
             ]
@@ -94,6 +106,13 @@ def _score_of_file(model, include, exclude, threads):
     tallies = np.array([summary.tally for summary in summaries])
     moments = [(summary.mean, summary.std) for summary in summaries]
     return _score(model.name, selection, tallies, moments, model.format)
+
+
+def _watched(chunks, advance, n_values):
+    for chunk in chunks:
+        yield chunk
+        if advance is not None:
+            advance(chunk.size, n_values)
 
 
 def _score(name, selection, tallies, moments, kind=None):

@@ -1,4 +1,4 @@
-"""Scores as text tables."""
+"""Scores and comparisons as text tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from keras_benford.scoring.comparison import Comparison
 from keras_benford.scoring.results import Score
 
 FIGURES = {
@@ -24,34 +25,54 @@ FIGURES = {
     "not finite": lambda part: percentage(part.nonfinite, part.size),
 }
 """Column -> how a score or a layer's score shows there."""
+_TEXTS = ("shape", "dtype", "what it is", "counted")
+# What a narrow window does without, first to last; the last two only where they are zero.
+_DISPENSABLE = (
+    *("MAD", "if uniform", "JS (nats)", "JS A", "JS B", "shape", "if Gaussian", "± (chance)"),
+    *("zeros", "not finite"),
+)
 
 
-def table_of_layers(score: Score) -> Table:
-    """A row for each counted weight, and one for all together."""
-    table = Table(
-        title=f"{score.name}: MLH {score.mlh:.4f} over {score.size:,} weights", title_justify="left"
-    )
-    table.add_column("weight", overflow="fold")
-    table.add_column("shape", no_wrap=True)
-    for column in FIGURES:
-        table.add_column(column, justify="right", no_wrap=True)
-    for layer in score.layers:
-        path = f"{layer.path} (guessed)" if layer.guessed else layer.path
-        table.add_row(path, "×".join(map(str, layer.shape)), *_cells(layer))
-    table.add_section()
-    table.add_row("all", "", *_cells(score))
-    return table
+def table_of_layers(score: Score, width: int) -> Table:
+    """A row for each counted weight, and one for all together, for a window of so many columns."""
+    rows = [
+        {
+            "weight": f"{layer.path} (guessed)" if layer.guessed else layer.path,
+            "shape": shape(layer),
+            **figures(layer),
+        }
+        for layer in score.layers
+    ]
+    rows.append({"weight": "all", "shape": "", **figures(score)})
+    title = f"{score.name}: MLH {score.mlh:.4f} over {score.size:,} weights"
+    return table_of_rows(rows, width, title, section_before_last=True)
 
 
-def table_of_scores(scores: Sequence[tuple[str, Score]]) -> Table:
-    """A row for each score, under the name that is given with it."""
-    table = Table()
-    table.add_column("file", overflow="fold")
-    for column in FIGURES:
-        table.add_column(column, justify="right", no_wrap=True)
-    for name, score in scores:
-        table.add_row(name, *_cells(score))
-    return table
+def table_of_scores(scores: Sequence[tuple[dict[str, str], Score]], width: int) -> Table:
+    """A row for each score, behind the cells that are given with it."""
+    return table_of_rows([cells | figures(score) for cells, score in scores], width, None)
+
+
+def table_of_comparison(comparison: Comparison, names: Sequence[str], width: int) -> Table:
+    """A row for each pair of weights, and one for the models."""
+    pairs = [
+        *((comparison.name_of(pair), *pair) for pair in comparison.pairs),
+        ("all", comparison.first, comparison.second),
+    ]
+    rows = [
+        {
+            "weight": name,
+            "values": f"{a.size:,}" if a.size == b.size else f"{a.size:,} | {b.size:,}",
+            "MLH A": f"{a.mlh:.4f}",
+            "MLH B": f"{b.mlh:.4f}",
+            "B - A": "same digits" if (a.counts == b.counts).all() else f"{b.mlh - a.mlh:+.4f}",
+            "± (chance)": f"{math.hypot(a.mlh_spread, b.mlh_spread):.4f}",
+            "JS A": f"{a.js_divergence:.5f}",
+            "JS B": f"{b.js_divergence:.5f}",
+        }
+        for name, a, b in pairs
+    ]
+    return table_of_rows(rows, width, f"A: {names[0]}\nB: {names[1]}", section_before_last=True)
 
 
 def lines_of_skipped(score: Score) -> list[str]:
@@ -64,34 +85,70 @@ def lines_of_skipped(score: Score) -> list[str]:
     ]
 
 
+def figures(part: Any) -> dict[str, str]:
+    """The cells of a `Score` or `LayerScore`, by column."""
+    return {column: show(part) for column, show in FIGURES.items()}
+
+
+def shape(layer: Any) -> str:
+    """A shape as `3×3×64`."""
+    return "×".join(map(str, layer.shape)) or "scalar"
+
+
 def text_of(score: Score) -> str:
     """The table of a score's layers and what is not counted, wide enough for the longest path."""
     text = io.StringIO()
-    width = 200 + max(len(layer.path) for layer in score.layers)
-    console = plain_console(text, width)
-    console.print(table_of_layers(score))
+    console = plain_console(text, 1 << 20)
+    console.print(table_of_layers(score, console.width))
     for line in lines_of_skipped(score):
         console.print(line, soft_wrap=True)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
-def plain_console(file: Any, width: int) -> Console:
-    """A console that writes neither colours nor links, and takes brackets for what they are."""
+def plain_console(file: Any, width: int | None = None) -> Console:
+    """A console without colours and links, which takes brackets and colons for what they are."""
     return Console(
         file=file, width=width, color_system=None, markup=False, highlight=False, emoji=False
     )
 
 
 def percentage(part: int, whole: int) -> str:
-    """A share as a percentage that is 0 or 100 only where it is exactly that."""
+    """A share as a percentage that says 0 or 100 only where it is exactly that."""
     if part in (0, whole):
         return "0 %" if part == 0 else "100 %"
     share = 100 * part / whole
-    digits = (
-        2 if 0.01 <= share <= 99.99 else max(2, 1 - math.floor(math.log10(min(share, 100 - share))))
-    )
-    return f"{share:.{min(digits, 9)}f} %"
+    digits = 1 - math.floor(math.log10(min(share, 100 - share)))
+    return f"{share:.{min(max(digits, 1), 9)}f} %"
 
 
-def _cells(part):
-    return [show(part) for show in FIGURES.values()]
+def table_of_rows(
+    rows: Sequence[dict[str, str]],
+    width: int,
+    title: str | None,
+    *,
+    section_before_last: bool = False,
+) -> Table:
+    """A table of rows that all have the same columns, without some of them where it is narrow."""
+    columns = {column: max(len(column), *(len(row[column]) for row in rows)) for column in rows[0]}
+    first = next(iter(columns))
+    columns[first] = min(columns[first], 24)
+    for column in _DISPENSABLE:
+        if sum(columns.values()) + 3 * len(columns) + 1 <= width:
+            break
+        if column in ("zeros", "not finite") and any(row[column] != "0 %" for row in rows):
+            continue
+        columns.pop(column, None)
+    left_out = [column for column in rows[0] if column not in columns]
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    if left_out:
+        table.caption = f"a wider window also shows: {', '.join(left_out)}"
+    for column in columns:
+        if column == first:
+            table.add_column(column, overflow="fold", min_width=columns[first])
+        else:
+            table.add_column(column, justify="left" if column in _TEXTS else "right", no_wrap=True)
+    for i, row in enumerate(rows):
+        if section_before_last and i == len(rows) - 1:
+            table.add_section()
+        table.add_row(*(row[column] for column in columns))
+    return table

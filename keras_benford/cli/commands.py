@@ -1,0 +1,187 @@
+"""What each command does: arguments to an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import math
+import sys
+
+from keras_benford.cli import output
+from keras_benford.cli.files import expand
+from keras_benford.cli.many import Result, score_many
+
+_SORTED_BY = {
+    "mlh": lambda part: part.mlh,
+    "js": lambda part: -part.js_divergence,
+    "mad": lambda part: -part.mean_absolute_deviation,
+    "size": lambda part: -part.size,
+    "zeros": lambda part: -part.zeros / max(part.size, 1),
+    "nonfinite": lambda part: -part.nonfinite / max(part.size, 1),
+}
+
+
+def score(arguments) -> int:
+    """`keras-benford score`."""
+    results = _sorted(_results(arguments), arguments.sort)
+    per_layer = arguments.per_layer
+    if per_layer is None:
+        per_layer = len(results) == 1 and arguments.format != "csv"
+    with _standard_output_to(arguments.output):
+        if arguments.format == "json":
+            output.print_json([output.as_dict(result, arguments.accuracy) for result in results])
+        elif arguments.format == "csv":
+            output.print_csv(results, arguments.accuracy, per_layer)
+        elif arguments.format == "html":
+            from keras_benford.cli.page import page
+
+            print(page(results, arguments.accuracy))
+        else:
+            output.print_tables(results, arguments.accuracy, per_layer)
+    return _exit_code(results) or _gate(results, arguments.min_mlh)
+
+
+def compare(arguments) -> int:
+    """`keras-benford compare`."""
+    from keras_benford.scoring import compare as compare_scores
+
+    results = _results(arguments, expanded=False)
+    scores = [result.score for result in results]
+    if None in scores:
+        return 2
+    comparison = compare_scores(*scores)
+    if arguments.format == "json":
+        output.print_json({"files": arguments.files} | comparison.to_dict())
+    else:
+        output.print_comparison(comparison, arguments.files)
+    return 0
+
+
+def describe(arguments) -> int:
+    """`keras-benford describe`."""
+    from keras_benford.cli.description import described, print_description
+
+    paths = expand(arguments.files)
+    found, errors = [], 0
+    for path in paths:
+        about = described(path)
+        found.append(about)
+        if "error" in about:
+            errors += 1
+            _complain(about["error"])
+        elif arguments.format == "table":
+            print_description(about, output.console_for_tables())
+    if arguments.format == "json":
+        output.print_json(found)
+    return 0 if errors == 0 else 1 if errors < len(paths) else 2
+
+
+def plot(arguments) -> int:
+    """`keras-benford plot`."""
+    from keras_benford.cli.pictures import save_picture
+
+    results = _results(arguments)
+    scores = {result.file: result.score for result in results if result.score is not None}
+    if scores:
+        save_picture(scores, arguments.output)
+    return _exit_code(results)
+
+
+COMMANDS = {"score": score, "compare": compare, "describe": describe, "plot": plot}
+
+
+def _results(arguments, *, expanded=True):
+    """The results of all files, in their order, with a progress bar and errors on stderr."""
+    paths = expand(arguments.files) if expanded else list(arguments.files)
+    patterns = {"include": arguments.include, "exclude": arguments.exclude}
+    results = []
+    with _progress(len(paths)) as (advance, done):
+        for result in score_many(
+            paths, patterns, jobs=arguments.jobs, ray=arguments.ray, advance=advance
+        ):
+            results.append(result)
+            done()
+    for result in results:
+        if result.error is not None:
+            _complain(result.error)
+    return results
+
+
+@contextlib.contextmanager
+def _progress(n_files):
+    """Two functions to call: one as values of a single file are read, one when a file is done."""
+    if not sys.stderr.isatty():
+        yield None, lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("scoring", total=n_files)
+
+        def advance(n_read, n_values):
+            progress.update(task, total=n_values, advance=n_read)
+
+        def done():
+            if n_files > 1:
+                progress.advance(task)
+                finished = progress.tasks[0].completed
+                progress.update(task, description=f"{finished:.0f} of {n_files} files")
+
+        yield advance if n_files == 1 else None, done
+
+
+@contextlib.contextmanager
+def _standard_output_to(path):
+    """Collect what is printed and write it to a file at the end, or print it as it comes."""
+    if path is None:
+        yield
+        return
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        yield
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.getvalue())
+
+
+def _sorted(results, key):
+    if key is None:
+        return results
+    if key == "path":
+        return [
+            _with_layers(result, sorted(result.score.layers, key=lambda part: part.path))
+            for result in sorted(results, key=lambda result: result.file)
+        ]
+
+    def rank(part):
+        value = math.nan if part is None else _SORTED_BY[key](part)
+        return (math.isnan(value), value)
+
+    return [
+        _with_layers(result, [] if result.score is None else sorted(result.score.layers, key=rank))
+        for result in sorted(results, key=lambda result: rank(result.score))
+    ]
+
+
+def _with_layers(result, layers):
+    if result.score is None:
+        return result
+    return Result(result.file, dataclasses.replace(result.score, layers=tuple(layers)))
+
+
+def _exit_code(results):
+    failed = sum(result.score is None for result in results)
+    return 0 if failed == 0 else 1 if failed < len(results) else 2
+
+
+def _gate(results, lowest):
+    below = [r for r in results if lowest is not None and not r.score.mlh >= lowest]
+    for result in below:
+        _complain(f"{result.file}: MLH {result.score.mlh:.6f} lies below {lowest:g}")
+    return 3 if below else 0
+
+
+def _complain(line):
+    print(f"keras-benford: {line}", file=sys.stderr)

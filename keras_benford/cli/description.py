@@ -1,0 +1,58 @@
+"""What is in a saved model: every array with its role, without any figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_benford import weights
+from keras_benford.cli.many import one_line
+from keras_benford.scoring import tables
+from keras_benford.selection import counts_by_default
+
+
+def described(path: str) -> dict[str, Any]:
+    """Plain data on a file: `file, format, model, arrays`, or `file, error`."""
+    try:
+        model = weights.open_model(path)
+    except FileNotFoundError:
+        return {"file": path, "error": f"{path}: there is no such file or folder"}
+    except (ValueError, ImportError, OSError) as error:
+        return {"file": path, "error": one_line(path, error)}
+    arrays = [
+        {
+            "path": array.path,
+            "shape": list(array.shape),
+            "dtype": array.dtype,
+            "size": array.size,
+            "kind": array.kind,
+            "counted": counts_by_default(array),
+            "guessed": array.guessed,
+        }
+        for array in model.arrays
+    ]
+    return {"file": path, "format": model.format, "model": model.name, "arrays": arrays}
+
+
+def print_description(about: dict[str, Any], console: Any) -> None:
+    """The arrays of a file as a table, and their number by kind."""
+    rows = [
+        {
+            "array": array["path"],
+            "shape": "×".join(map(str, array["shape"])) or "scalar",
+            "dtype": array["dtype"],
+            "values": f"{array['size']:,}",
+            "what it is": array["kind"] + (" (guessed)" if array["guessed"] else ""),
+            "counted": "yes" if array["counted"] else "no",
+        }
+        for array in about["arrays"]
+    ]
+    title = f"{about['file']}: {about['format']}, model {about['model']}"
+    console.print(tables.table_of_rows(rows, console.width, title))
+    counted = [array for array in about["arrays"] if array["counted"]]
+    n_values, n_counted = (
+        sum(array["size"] for array in some) for some in (about["arrays"], counted)
+    )
+    console.print(
+        f"{len(rows):,} arrays with {n_values:,} values; "
+        f"{len(counted):,} with {n_counted:,} values count"
+    )

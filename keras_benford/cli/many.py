@@ -1,0 +1,115 @@
+"""Many files -> their scores, one after the other, in processes or on a Ray cluster.
+
+The same function scores each file everywhere, and results come in the order of the files, so no way
+of running changes what is said. A file that cannot be scored, even one that kills the process that
+reads it, gives a line of error and leaves the others alone.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+from keras_benford.scoring import Score, score_file
+
+Advance = Callable[[int, int], None] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A file and its score, or one line that says why it has none."""
+
+    file: str
+    score: Score | None = None
+    error: str | None = None
+
+
+def score_one(
+    path: str, patterns: dict, threads: int | None = None, advance: Advance = None
+) -> Result:
+    """The result of one file; `patterns` holds `include` and `exclude` of `score`."""
+    try:
+        found = score_file(path, **patterns, threads=threads, advance=advance)
+    except FileNotFoundError:
+        return Result(path, error=f"{path}: there is no such file or folder")
+    except OSError as error:
+        return Result(path, error=f"{path}: cannot be read ({error.strerror or error})")
+    except (ValueError, ImportError, TypeError, MemoryError) as error:
+        return Result(path, error=one_line(path, error))
+    if found.counts.sum() == 0:
+        what = "zero" if found.nonfinite == 0 else "zero, infinite or NaN"
+        return Result(path, error=f"{path}: all {found.size:,} counted values are {what}: no MLH")
+    return Result(path, found)
+
+
+def score_many(
+    paths: Sequence[str], patterns: dict, *, jobs: int, ray: str | None = None, advance: Advance
+) -> Iterator[Result]:
+    """The results of all files, in their order.
+
+    Args:
+        paths: the files.
+        patterns: `include` and `exclude` of `score`.
+        jobs: how many cores to use: processes, or threads for a single file.
+        ray: the address of a Ray cluster to use instead, `"local"` for one on this machine.
+        advance: for a single file, told how many values were read and of how many.
+    """
+    if ray is not None:
+        yield from _on_ray(paths, patterns, ray)
+    elif len(paths) == 1:
+        yield score_one(paths[0], patterns, jobs, advance)
+    elif jobs == 1:
+        for path in paths:
+            yield score_one(path, patterns, 1)
+    else:
+        yield from _in_processes(paths, patterns, min(jobs, len(paths)))
+
+
+def _in_processes(paths, patterns, jobs):
+    # Started afresh rather than forked: that is safe beside threads, and the same everywhere.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+        futures = [pool.submit(score_one, path, patterns, 1) for path in paths]
+        for path, future in zip(paths, futures, strict=True):
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                yield _alone(path, patterns, context)
+
+
+def _alone(path, patterns, context):
+    """A file's result after the processes broke: by one of its own, so that it is clear whose."""
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        try:
+            return pool.submit(score_one, path, patterns, 1).result()
+        except BrokenProcessPool:
+            return Result(path, error=f"{path}: the process that read it was killed: no memory?")
+
+
+def _on_ray(paths, patterns, address):
+    try:
+        import ray
+    except ImportError as error:
+        raise ImportError(
+            "`--ray` takes the package ray; do `pip install keras-benford[ray]`"
+        ) from error
+    ray.init(address=None if address == "local" else address, log_to_driver=False)
+    try:
+        task = ray.remote(num_cpus=1)(score_one)
+        waiting = [task.remote(path, patterns, 1) for path in paths]
+        for path, reference in zip(paths, waiting, strict=True):
+            try:
+                yield ray.get(reference)
+            except ray.exceptions.RayError as error:
+                yield Result(path, error=one_line(path, error))
+    finally:
+        ray.shutdown()
+
+
+def one_line(path: str, error: Exception) -> str:
+    """An error as one line that starts with the path."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if text.startswith(path) else f"{path}: {text}"

@@ -1,0 +1,115 @@
+"""The command line's arguments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from keras_benford import __version__
+
+SORT_KEYS = ("path", "mlh", "js", "mad", "size", "zeros", "nonfinite")
+_FILES = "files, folders (all models in them) or glob patterns"
+_EPILOG = """\
+formats: .keras, .weights.h5, .weights.json with shards, .h5/.hdf5 of Keras 1 to 3, .safetensors and
+its index, TensorFlow SavedModel folders and checkpoints. Nothing in a file is ever run.
+
+exit codes: 0; 1 some of several files could not be read; 2 none could, or a wrong command line;
+3 a file lies below --min-mlh
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of `keras-benford`."""
+    top = argparse.ArgumentParser(
+        prog="keras-benford",
+        description="Benford's law in the weights of saved Keras models, without running them.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"keras-benford {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    score = commands.add_parser("score", help="MLH and more, for each file and each of its weights")
+    score.add_argument("files", nargs="+", metavar="FILE", help=_FILES)
+    score.add_argument("--format", choices=("table", "json", "csv", "html"), default="table")
+    score.add_argument(
+        "--per-layer",
+        action=argparse.BooleanOptionalAction,
+        help="a row for each weight (default: for a single file)",
+    )
+    score.add_argument(
+        "--sort",
+        choices=SORT_KEYS,
+        help="files and weights by path, by mlh (lowest first) or another figure (largest first)",
+    )
+    score.add_argument("--min-mlh", type=_mlh, metavar="X", help="exit with 3 if a file lies below")
+    score.add_argument(
+        "--accuracy", type=_accuracy, metavar="A", help="training accuracy in [0, 1]: adds the EIC"
+    )
+    score.add_argument("-o", "--output", metavar="OUT", help="write to this file instead")
+    _add_selection(score)
+    _add_workers(score)
+
+    compare = commands.add_parser("compare", help="two models, weight by weight")
+    compare.add_argument("files", nargs=2, metavar=("A", "B"))
+    compare.add_argument("--format", choices=("table", "json"), default="table")
+    _add_selection(compare)
+    _add_workers(compare)
+
+    describe = commands.add_parser("describe", help="what is in a file, without any figures")
+    describe.add_argument("files", nargs="+", metavar="FILE", help=_FILES)
+    describe.add_argument("--format", choices=("table", "json"), default="table")
+
+    plot = commands.add_parser("plot", help="a picture of the digits and of MLH by layer")
+    plot.add_argument("files", nargs="+", metavar="FILE", help=_FILES + ", drawn over each other")
+    plot.add_argument("-o", "--output", required=True, metavar="OUT", help=".png, .svg or .pdf")
+    _add_selection(plot)
+    _add_workers(plot)
+    return top
+
+
+def _add_selection(command):
+    for name, what in (("include", "count exactly these weights"), ("exclude", "leave these out")):
+        command.add_argument(
+            f"--{name}",
+            action="append",
+            metavar="GLOB",
+            help=f"{what}; a pattern on weight paths such as 'conv*/kernel'; repeatable",
+        )
+
+
+def _add_workers(command):
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    command.add_argument(
+        "--jobs",
+        type=_jobs,
+        default=cores or 1,
+        metavar="N",
+        help=f"cores to use (default: {cores})",
+    )
+    command.add_argument(
+        "--ray", metavar="ADDRESS", help="score on a Ray cluster: its address, or local"
+    )
+
+
+def _jobs(text):
+    return _checked(text, int, "a whole number of 1 or more", lambda n: n >= 1)
+
+
+def _mlh(text):
+    return _checked(text, float, "a number in [-1, 1]", lambda x: -1 <= x <= 1)
+
+
+def _accuracy(text):
+    what = "a number in [0, 1] (a percentage divided by 100)"
+    return _checked(text, float, what, lambda x: 0 <= x <= 1)
+
+
+def _checked(text, kind, expected, is_right):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not is_right(value):
+        raise argparse.ArgumentTypeError(f"expected {expected}; received {text!r}")
+    return value

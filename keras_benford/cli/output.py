@@ -1,0 +1,120 @@
+"""Results -> tables, JSON or CSV on standard output.
+
+JSON is an array with an object a file: `file` and either `error`, or what `Score.to_dict` gives,
+and with `--accuracy` the criteria. CSV has a row a file, or a row a weight with `--per-layer`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from keras_benford import criteria
+from keras_benford.cli.many import Result
+from keras_benford.scoring import Comparison, Score, tables
+
+CRITERIA = {
+    "EIC": criteria.eic,
+    "scaled EIC": criteria.scaled_eic,
+    "symbolic EIC": criteria.symbolic_eic,
+}
+
+
+def as_dict(result: Result, accuracy: float | None = None) -> dict[str, Any]:
+    """A result as plain dicts, lists, strings and numbers."""
+    if result.score is None:
+        return {"file": result.file, "error": result.error}
+    return {"file": result.file} | result.score.to_dict() | _criteria(result.score, accuracy)
+
+
+def print_json(content: Any) -> None:
+    """Plain data as indented JSON."""
+    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def print_csv(results: Sequence[Result], accuracy: float | None, per_layer: bool) -> None:
+    """A row for each file, or for each counted weight of each."""
+    rows = []
+    for result in results:
+        if result.score is None:
+            continue
+        parts = result.score.layers if per_layer else [result.score]
+        for part in parts:
+            found = part.to_dict() | ({} if per_layer else _criteria(part, accuracy))
+            counts = {f"digit_{d}": n for d, n in enumerate(found.pop("counts"), 1)}
+            for key in ("layers", "skipped"):
+                found.pop(key, None)
+            rows.append({"file": result.file} | found | counts)
+    if rows:
+        for row in rows:
+            if "shape" in row:
+                row["shape"] = "x".join(map(str, row["shape"]))
+        writer = csv.DictWriter(sys.stdout, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def print_tables(results: Sequence[Result], accuracy: float | None, per_layer: bool) -> None:
+    """The figures of each file, with `per_layer` those of each weight and what is not counted."""
+    console = console_for_tables()
+    scored = [result for result in results if result.score is not None]
+    if per_layer:
+        for result in scored:
+            print_layers(console, result, accuracy)
+    if scored and (not per_layer or len(scored) > 1):
+        rows = [
+            (
+                {"file": result.file}
+                | {name: f"{value:.4f}" for name, value in criteria_of(result.score, accuracy)},
+                result.score,
+            )
+            for result in scored
+        ]
+        console.print(tables.table_of_scores(rows, console.width))
+
+
+def print_layers(console: Any, result: Result, accuracy: float | None) -> None:
+    """The table of one file's weights, and what is not counted."""
+    console.print(f"{result.file} ({result.score.format})", soft_wrap=True)
+    console.print(tables.table_of_layers(result.score, console.width))
+    for name, value in criteria_of(result.score, accuracy):
+        console.print(f"{name} at accuracy {accuracy:g}: {value:.4f} (lower is better)")
+    for line in tables.lines_of_skipped(result.score):
+        console.print(line, soft_wrap=True)
+
+
+def print_comparison(comparison: Comparison, names: Sequence[str]) -> None:
+    """The weights of two files beside each other."""
+    console = console_for_tables()
+    console.print(tables.table_of_comparison(comparison, names, console.width))
+    if comparison.matched_by == "position":
+        console.print("no path occurs in both: matched by position, as all shapes agree")
+    for name, layers in zip(
+        names, (comparison.only_in_first, comparison.only_in_second), strict=True
+    ):
+        if layers:
+            paths = ", ".join(layer.path for layer in layers)
+            console.print(f"only in {name}: {paths}", soft_wrap=True)
+
+
+def console_for_tables() -> Any:
+    """As wide as the terminal, or as wide as the table needs where there is none."""
+    return tables.plain_console(sys.stdout, None if sys.stdout.isatty() else 1 << 20)
+
+
+def _criteria(score, accuracy):
+    if accuracy is None:
+        return {}
+    keys = {name: name.lower().replace(" ", "_") for name in CRITERIA}
+    found = {keys[name]: value for name, value in criteria_of(score, accuracy)}
+    return {"accuracy": accuracy} | {k: None if v != v else v for k, v in found.items()}
+
+
+def criteria_of(score: Score, accuracy: float | None) -> list[tuple[str, float]]:
+    """The criteria by name; none without an accuracy."""
+    if accuracy is None:
+        return []
+    return [(name, criterion(accuracy, score.mlh)) for name, criterion in CRITERIA.items()]

@@ -1,0 +1,130 @@
+"""Results -> one web page that holds everything, to send to somebody.
+
+Names come from strangers' files: all of them are escaped, pictures are embedded as images, and the
+page itself forbids scripts and anything from outside.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+from keras_benford import __version__
+from keras_benford.cli import output
+from keras_benford.cli.many import Result
+from keras_benford.cli.pictures import svg_of
+from keras_benford.scoring import tables
+
+_PICTURES_OF_EACH_UP_TO = 20
+_TOGETHER_UP_TO = 6
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2em auto; max-width: 1150px; padding: 0 1em;
+       color: #1a1a1a; background: #fff; }
+h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2.5em; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 0.87em; font-variant-numeric: tabular-nums; }
+th, td { border-bottom: 1px solid #ddd; padding: 0.3em 0.7em; text-align: right;
+         white-space: nowrap; }
+th { border-bottom: 2px solid #888; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere;
+                                 min-width: 12em; }
+tr.all td { border-top: 2px solid #888; font-weight: 600; }
+img { max-width: 100%; height: auto; margin: 1em 0; }
+.error { color: #a40000; } .note { color: #555; font-size: 0.9em; overflow-wrap: anywhere; }
+dt { font-weight: 600; } dd { margin: 0 0 0.5em 1.5em; }
+"""
+_LEGEND = {
+    "MLH": "correlation of the leading digits with Benford's law, -1 to 1; higher is closer",
+    "±": "how far MLH scatters by chance at this number of values (one standard deviation)",
+    "if Gaussian, if uniform": "MLH to expect of random numbers with the same mean and standard "
+    "deviation: what a network has before it learned anything",
+    "JS": "Jensen-Shannon divergence from Benford's law in nats; lower is closer",
+    "MAD": "mean absolute deviation of the digits' shares from the law, with Nigrini's word for it",
+}
+
+
+def page(results: Sequence[Result], accuracy: float | None = None) -> str:
+    """The page of some results: a summary, then for each file its picture and its weights.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+    """
+    scored = [result for result in results if result.score is not None]
+    parts = [f"<h1>{_count(len(results), 'saved model')} against Benford's law</h1>"]
+    parts += [f'<p class="error">{escape(result.error)}</p>' for result in results if result.error]
+    if len(scored) > 1:
+        rows = [[result.file, *_cells(result.score, accuracy)] for result in scored]
+        parts.append(_table(["file", *_columns(accuracy)], rows))
+        if len(scored) <= _TOGETHER_UP_TO:
+            parts.append(_picture({result.file: result.score for result in scored}))
+    for result in scored:
+        parts += _section(result, accuracy, len(scored) <= _PICTURES_OF_EACH_UP_TO)
+    terms = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _LEGEND.items())
+    parts.append(f'<h2>How to read it</h2><dl class="note">{terms}</dl>')
+    parts.append(
+        '<p class="note">A high MLH is no certificate: compare a network with itself over its '
+        f"training. Made by keras-benford {__version__}.</p>"
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>keras-benford</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(parts)
+        + "\n</body></html>"
+    )
+
+
+def _section(result, accuracy, with_picture):
+    score = result.score
+    rows = [
+        [
+            f"{layer.path} (guessed)" if layer.guessed else layer.path,
+            tables.shape(layer),
+            *tables.figures(layer).values(),
+        ]
+        for layer in score.layers
+    ]
+    rows.append(["all", "", *tables.figures(score).values()])
+    about = f"format {score.format}, model {score.name}"
+    for name, value in output.criteria_of(score, accuracy):
+        about += f"; {name} {value:.4f} at accuracy {accuracy:g}"
+    return [
+        f"<h2>{escape(result.file)}</h2>",
+        f'<p class="note">{escape(about)}</p>',
+        _picture({result.file: score}) if with_picture else "",
+        _table(["weight", "shape", *tables.FIGURES], rows, last_is_all=True),
+        *(f'<p class="note">{escape(line)}</p>' for line in tables.lines_of_skipped(score)),
+    ]
+
+
+def _columns(accuracy):
+    return [*tables.FIGURES, *(output.CRITERIA if accuracy is not None else ())]
+
+
+def _cells(score, accuracy):
+    criteria = (f"{value:.4f}" for _, value in output.criteria_of(score, accuracy))
+    return [*tables.figures(score).values(), *criteria]
+
+
+def _table(columns, rows, *, last_is_all=False):
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = [
+        ('<tr class="all">' if last_is_all and i == len(rows) - 1 else "<tr>")
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        + "</tr>"
+        for i, row in enumerate(rows)
+    ]
+    return f'<div class="wide"><table><tr>{head}</tr>\n' + "\n".join(body) + "</table></div>"
+
+
+def _picture(scores):
+    data = base64.b64encode(svg_of(scores).encode()).decode()
+    names = escape(", ".join(scores), quote=True)
+    return f'<img alt="Digits and MLH by layer: {names}" src="data:image/svg+xml;base64,{data}">'
+
+
+def _count(n, what):
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
