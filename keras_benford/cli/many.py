@@ -7,7 +7,9 @@ reads it, gives a line of error and leaves the others alone.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -96,7 +98,12 @@ def _on_ray(paths, patterns, address):
         raise ImportError(
             "`--ray` takes the package ray; do `pip install keras-benford[ray]`"
         ) from error
-    ray.init(address=None if address == "local" else address, log_to_driver=False)
+    ray.init(
+        address=None if address == "local" else address,
+        runtime_env={"py_modules": [os.path.dirname(os.path.dirname(__file__))]},
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
     try:
         task = ray.remote(num_cpus=1)(score_one)
         waiting = [task.remote(path, patterns, 1) for path in paths]

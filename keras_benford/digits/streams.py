@@ -89,7 +89,8 @@ class _Patterns:
         """Counts of the twelve classes, the sum of the finite values and that of their squares."""
         classes = arrays.classes_of_halves(self.dtype)
         counts = np.bincount(classes, weights=self.counts, minlength=N_CLASSES).astype(np.int64)
-        values = np.arange(1 << 16, dtype=np.uint16).view(self.dtype).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # some of the patterns are signalling NaN
+            values = np.arange(1 << 16, dtype=np.uint16).view(self.dtype).astype(np.float64)
         occurs = (self.counts > 0) & np.isfinite(values)
         n, values = self.counts[occurs], values[occurs]
         return counts, math.fsum(n * values), math.fsum(n * values**2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import shutil
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ FIGURES = {
     "not finite": lambda part: percentage(part.nonfinite, part.size),
 }
 """Column -> how a score or a layer's score shows there."""
+_ANY_WIDTH = 1 << 20
 _TEXTS = ("shape", "dtype", "what it is", "counted")
 # What a narrow window does without, first to last; the last two only where they are zero.
 _DISPENSABLE = (
@@ -96,9 +98,9 @@ def shape(layer: Any) -> str:
 
 
 def text_of(score: Score) -> str:
-    """The table of a score's layers and what is not counted, wide enough for the longest path."""
+    """The table of a score's layers and what is not counted, as wide as the terminal, if any."""
     text = io.StringIO()
-    console = plain_console(text, 1 << 20)
+    console = plain_console(text, shutil.get_terminal_size((_ANY_WIDTH, 0)).columns)
     console.print(table_of_layers(score, console.width))
     for line in lines_of_skipped(score):
         console.print(line, soft_wrap=True)
