@@ -28,10 +28,10 @@ FIGURES = {
 """Column -> how a score or a layer's score shows there."""
 _ANY_WIDTH = 1 << 20
 _TEXTS = ("shape", "dtype", "what it is", "counted")
-# What a narrow window does without, first to last; the last two only where they are zero.
+# What a narrow window does without, first to last; the first two only where all of it is zero.
 _DISPENSABLE = (
-    *("MAD", "if uniform", "JS (nats)", "JS A", "JS B", "shape", "if Gaussian", "± (chance)"),
-    *("zeros", "not finite"),
+    *("not finite", "zeros", "MAD", "if uniform", "JS (nats)", "JS A", "JS B", "shape"),
+    *("if Gaussian", "± (chance)"),
 )
 
 
@@ -143,7 +143,9 @@ def table_of_rows(
     left_out = [column for column in rows[0] if column not in columns]
     table = Table(title=title, title_justify="left", caption_justify="left")
     if left_out:
-        table.caption = f"a wider window also shows: {', '.join(left_out)}"
+        all_zero = {"zeros": "zeros (all 0 %)", "not finite": "not finite (all 0 %)"}
+        names = ", ".join(all_zero.get(column, column) for column in left_out)
+        table.caption = f"no room for: {names}"
     for column in columns:
         if column == first:
             table.add_column(column, overflow="fold", min_width=columns[first])
