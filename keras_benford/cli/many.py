@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
+from keras_benford.digits import streams
 from keras_benford.scoring import Score, score_file
 
 Advance = Callable[[int, int], None] | None
@@ -29,12 +30,10 @@ class Result:
     error: str | None = None
 
 
-def score_one(
-    path: str, patterns: dict, threads: int | None = None, advance: Advance = None
-) -> Result:
-    """The result of one file; `patterns` holds `include` and `exclude` of `score`."""
+def score_one(path: str, options: dict, advance: Advance = None) -> Result:
+    """The result of one file; `options` go to `score_file`."""
     try:
-        found = score_file(path, **patterns, threads=threads, advance=advance)
+        found = score_file(path, **options, advance=advance)
     except FileNotFoundError:
         return Result(path, error=f"{path}: there is no such file or folder")
     except OSError as error:
@@ -60,38 +59,49 @@ def score_many(
         advance: for a single file, told how many values were read and of how many.
     """
     if ray is not None:
-        yield from _on_ray(paths, patterns, ray)
+        yield from _on_ray(paths, patterns | {"threads": 1}, ray)
     elif len(paths) == 1:
-        yield score_one(paths[0], patterns, jobs, advance)
-    elif jobs == 1:
-        for path in paths:
-            yield score_one(path, patterns, 1)
+        yield score_one(paths[0], patterns | {"threads": jobs}, advance)
     else:
-        yield from _in_processes(paths, patterns, min(jobs, len(paths)))
+        jobs = min(jobs, len(paths))
+        # Each process loads numba once for all its files.
+        compiled = sum(map(_size, paths)) / 4 / jobs >= streams.PAYS_FOR_NUMBA
+        options = patterns | {"threads": 1, "compiled": compiled}
+        if jobs > 1:
+            yield from _in_processes(paths, options, jobs)
+        else:
+            yield from (score_one(path, options) for path in paths)
 
 
-def _in_processes(paths, patterns, jobs):
+def _size(path):
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
+def _in_processes(paths, options, jobs):
     # Started afresh rather than forked: that is safe beside threads, and the same everywhere.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        futures = [pool.submit(score_one, path, patterns, 1) for path in paths]
+        futures = [pool.submit(score_one, path, options) for path in paths]
         for path, future in zip(paths, futures, strict=True):
             try:
                 yield future.result()
             except BrokenProcessPool:
-                yield _alone(path, patterns, context)
+                yield _alone(path, options, context)
 
 
-def _alone(path, patterns, context):
+def _alone(path, options, context):
     """A file's result after the processes broke: by one of its own, so that it is clear whose."""
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         try:
-            return pool.submit(score_one, path, patterns, 1).result()
+            return pool.submit(score_one, path, options).result()
         except BrokenProcessPool:
             return Result(path, error=f"{path}: the process that read it was killed: no memory?")
 
 
-def _on_ray(paths, patterns, address):
+def _on_ray(paths, options, address):
     try:
         import ray
     except ImportError as error:
@@ -106,7 +116,7 @@ def _on_ray(paths, patterns, address):
     )
     try:
         task = ray.remote(num_cpus=1)(score_one)
-        waiting = [task.remote(path, patterns, 1) for path in paths]
+        waiting = [task.remote(path, options) for path in paths]
         for path, reference in zip(paths, waiting, strict=True):
             try:
                 yield ray.get(reference)

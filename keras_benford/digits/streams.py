@@ -18,6 +18,8 @@ from keras_benford.digits.table import N_CLASSES
 
 CHUNK = 1 << 20
 """Values in a chunk: every chunk of an array but the last has just so many."""
+PAYS_FOR_NUMBA = 200_000_000
+"""Values from which on counting by numba saves more than the half second that loading it takes."""
 _ROW = 1024
 # Below this, a row's sum of squares may have lost what underflows.
 _SMALL = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}

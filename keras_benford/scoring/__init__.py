@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_benford import weights as stored
-from keras_benford.digits import arrays, streams
+from keras_benford.digits import streams
 from keras_benford.scoring.comparison import Comparison, compare
 from keras_benford.scoring.results import LayerScore, Score
 from keras_benford.selection import Patterns, Weight, select, select_stored
@@ -83,13 +83,22 @@ def score_file(
     exclude: Patterns = None,
     threads: int | None = None,
     advance: Callable[[int, int], None] | None = None,
+    compiled: bool | None = None,
 ) -> Score:
-    """`score` of a saved model; `advance` is told how many values were read, and of how many."""
+    """`score` of a saved model.
+
+    Args:
+        path, include, exclude, threads: as for `score`.
+        advance: told how many values were read since it was last called, and of how many in all.
+        compiled: whether to count by numba where it is installed; by default if the file is so
+            large that loading numba pays.
+    """
     model = stored.open_model(path)
     try:
         selection = select_stored(model.arrays, model.name, include=include, exclude=exclude)
         n_values = sum(math.prod(weight.shape) for weight in selection.counted)
-        compiled = n_values >= arrays.PAYS_FOR_NUMBA
+        if compiled is None:
+            compiled = n_values >= streams.PAYS_FOR_NUMBA
         threads = threads or available_cores()
         with ThreadPoolExecutor(threads) as pool:
             summaries = [
