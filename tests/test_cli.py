@@ -323,6 +323,19 @@ class TestCompare:
             ["hidden/kernel", "hidden/kernel"],
         ]
 
+    def test_csv_has_a_column_for_each_and_a_row_for_all(self, run):
+        out = run("compare", "a.keras", "b.weights.h5", "--format", "csv")[1]
+        rows = list(csv.DictReader(io.StringIO(out)))
+        assert [row["path_a"] for row in rows] == ["all", "conv/kernel", "hidden/kernel"]
+        assert float(rows[0]["mlh_a"]) == kb.score("a.keras").mlh
+        assert float(rows[0]["mlh_b"]) == kb.score("b.weights.h5").mlh
+
+    def test_html_is_a_page_with_the_picture_of_both(self, run):
+        pytest.importorskip("matplotlib", reason="needs matplotlib")
+        page = run("compare", "a.keras", "b.weights.h5", "--format", "html")[1]
+        assert "<td>hidden/kernel</td>" in page
+        assert page.count("data:image/svg+xml;base64,") == 1
+
     def test_what_only_one_has_is_named(self, run, tmp_path):
         model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="other")])
         model.save(tmp_path / "other.keras")
@@ -361,6 +374,12 @@ class TestDescribe:
             "conv/kernel",
             "hidden/kernel",
         ]
+
+    def test_csv_has_a_row_an_array(self, run):
+        out = run("describe", "a.keras", "--format", "csv")[1]
+        rows = list(csv.DictReader(io.StringIO(out)))
+        assert len(rows) == 8
+        assert (rows[0]["path"], rows[0]["shape"]) == ("conv/kernel", "3x3x2x4")
 
     def test_a_bad_file_is_named(self, run):
         code, out, err = run("describe", "bad.keras", "a.keras")

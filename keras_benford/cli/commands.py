@@ -51,10 +51,17 @@ def compare(arguments) -> int:
     if None in scores:
         return 2
     comparison = compare_scores(*scores)
-    if arguments.format == "json":
-        output.print_json({"files": arguments.files} | comparison.to_dict())
-    else:
-        output.print_comparison(comparison, arguments.files)
+    with _standard_output_to(arguments.output):
+        if arguments.format == "json":
+            output.print_json({"files": arguments.files} | comparison.to_dict())
+        elif arguments.format == "csv":
+            output.print_rows(output.rows_of_comparison(comparison))
+        elif arguments.format == "html":
+            from keras_benford.cli.page import page_of_comparison
+
+            print(page_of_comparison(comparison, arguments.files))
+        else:
+            output.print_comparison(comparison, arguments.files)
     return 0
 
 
@@ -74,6 +81,10 @@ def describe(arguments) -> int:
             print_description(about, output.console_for_tables())
     if arguments.format == "json":
         output.print_json(found)
+    elif arguments.format == "csv":
+        output.print_rows(
+            [{"file": about["file"]} | row for about in found for row in about.get("arrays", ())]
+        )
     return 0 if errors == 0 else 1 if errors < len(paths) else 2
 
 

@@ -52,13 +52,14 @@ def parser() -> argparse.ArgumentParser:
 
     compare = commands.add_parser("compare", help="two models, weight by weight")
     compare.add_argument("files", nargs=2, metavar=("A", "B"))
-    compare.add_argument("--format", choices=("table", "json"), default="table")
+    compare.add_argument("--format", choices=("table", "json", "csv", "html"), default="table")
+    compare.add_argument("-o", "--output", metavar="OUT", help="write to this file instead")
     _add_selection(compare)
     _add_workers(compare)
 
     describe = commands.add_parser("describe", help="what is in a file, without any figures")
     describe.add_argument("files", nargs="+", metavar="FILE", help=_FILES)
-    describe.add_argument("--format", choices=("table", "json"), default="table")
+    describe.add_argument("--format", choices=("table", "json", "csv"), default="table")
 
     plot = commands.add_parser("plot", help="a picture of the digits and of MLH by layer")
     plot.add_argument("files", nargs="+", metavar="FILE", help=_FILES + ", drawn over each other")

@@ -48,13 +48,37 @@ def print_csv(results: Sequence[Result], accuracy: float | None, per_layer: bool
             for key in ("layers", "skipped"):
                 found.pop(key, None)
             rows.append({"file": result.file} | found | counts)
-    if rows:
-        for row in rows:
-            if "shape" in row:
-                row["shape"] = "x".join(map(str, row["shape"]))
-        writer = csv.DictWriter(sys.stdout, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    print_rows(rows)
+
+
+def print_rows(rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of the same keys as CSV, shapes as `3x3x64`."""
+    if not rows:
+        return
+    writer = csv.DictWriter(sys.stdout, rows[0], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        shape = {"shape": "x".join(map(str, row["shape"]))} if "shape" in row else {}
+        writer.writerow(row | shape)
+
+
+def rows_of_comparison(comparison: Comparison) -> list[dict[str, Any]]:
+    """A row for each pair of weights, and one for the models, for `print_rows`."""
+    found = comparison.to_dict()
+    rows = [{"path": ["all", "all"]} | found["all"]]
+    rows += [{k: v for k, v in layer.items() if k != "shape"} for layer in found["layers"]]
+    return [
+        {
+            name: value
+            for key, values in row.items()
+            for name, value in (
+                ((f"{key}_a", values[0]), (f"{key}_b", values[1]))
+                if isinstance(values, list)
+                else ((key, values),)
+            )
+        }
+        for row in rows
+    ]
 
 
 def print_tables(results: Sequence[Result], accuracy: float | None, per_layer: bool) -> None:
@@ -90,14 +114,20 @@ def print_comparison(comparison: Comparison, names: Sequence[str]) -> None:
     """The weights of two files beside each other."""
     console = console_for_tables()
     console.print(tables.table_of_comparison(comparison, names, console.width))
+    for line in lines_on(comparison, names):
+        console.print(line, soft_wrap=True)
+
+
+def lines_on(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """How the weights were matched, where not by path, and which stand alone."""
+    lines = []
     if comparison.matched_by == "position":
-        console.print("no path occurs in both: matched by position, as all shapes agree")
-    for name, layers in zip(
-        names, (comparison.only_in_first, comparison.only_in_second), strict=True
-    ):
+        lines.append("no path occurs in both: matched by position, as all shapes agree")
+    alone = (comparison.only_in_first, comparison.only_in_second)
+    for name, layers in zip(names, alone, strict=True):
         if layers:
-            paths = ", ".join(layer.path for layer in layers)
-            console.print(f"only in {name}: {paths}", soft_wrap=True)
+            lines.append(f"only in {name}: {', '.join(layer.path for layer in layers)}")
+    return lines
 
 
 def console_for_tables() -> Any:

@@ -14,7 +14,7 @@ from keras_benford import __version__
 from keras_benford.cli import output
 from keras_benford.cli.many import Result
 from keras_benford.cli.pictures import svg_of
-from keras_benford.scoring import tables
+from keras_benford.scoring import Comparison, tables
 
 _PICTURES_OF_EACH_UP_TO = 20
 _TOGETHER_UP_TO = 6
@@ -61,19 +61,38 @@ def page(results: Sequence[Result], accuracy: float | None = None) -> str:
             parts.append(_picture({result.file: result.score for result in scored}))
     for result in scored:
         parts += _section(result, accuracy, len(scored) <= _PICTURES_OF_EACH_UP_TO)
+    return _whole(parts)
+
+
+def page_of_comparison(comparison: Comparison, names: Sequence[str]) -> str:
+    """The page of two models beside each other.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+    """
+    rows = tables.rows_of_comparison(comparison)
+    scores = {f"A: {names[0]}": comparison.first, f"B: {names[1]}": comparison.second}
+    parts = [
+        "<h1>Two saved models against Benford's law</h1>",
+        *(f"<p>{escape(name)}</p>" for name in scores),
+        _picture(scores),
+        _table(list(rows[0]), [list(row.values()) for row in rows], last_is_all=True),
+        *(f'<p class="note">{escape(line)}</p>' for line in output.lines_on(comparison, names)),
+    ]
+    return _whole(parts)
+
+
+def _whole(parts):
     terms = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _LEGEND.items())
-    parts.append(f'<h2>How to read it</h2><dl class="note">{terms}</dl>')
-    parts.append(
-        '<p class="note">A high MLH is no certificate: compare a network with itself over its '
-        f"training. Made by keras-benford {__version__}.</p>"
-    )
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>keras-benford</title><style>{_STYLE}</style></head>\n<body>\n"
         + "\n".join(parts)
-        + "\n</body></html>"
+        + f'\n<h2>How to read it</h2><dl class="note">{terms}</dl>\n'
+        '<p class="note">A high MLH is no certificate: compare a network with itself over its '
+        f"training. Made by keras-benford {__version__}.</p>\n</body></html>"
     )
 
 

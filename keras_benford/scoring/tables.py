@@ -57,11 +57,17 @@ def table_of_scores(scores: Sequence[tuple[dict[str, str], Score]], width: int) 
 
 def table_of_comparison(comparison: Comparison, names: Sequence[str], width: int) -> Table:
     """A row for each pair of weights, and one for the models."""
+    rows = rows_of_comparison(comparison)
+    return table_of_rows(rows, width, f"A: {names[0]}\nB: {names[1]}", section_before_last=True)
+
+
+def rows_of_comparison(comparison: Comparison) -> list[dict[str, str]]:
+    """The cells of `table_of_comparison`, by column."""
     pairs = [
         *((comparison.name_of(pair), *pair) for pair in comparison.pairs),
         ("all", comparison.first, comparison.second),
     ]
-    rows = [
+    return [
         {
             "weight": name,
             "values": f"{a.size:,}" if a.size == b.size else f"{a.size:,} | {b.size:,}",
@@ -74,7 +80,6 @@ def table_of_comparison(comparison: Comparison, names: Sequence[str], width: int
         }
         for name, a, b in pairs
     ]
-    return table_of_rows(rows, width, f"A: {names[0]}\nB: {names[1]}", section_before_last=True)
 
 
 def lines_of_skipped(score: Score) -> list[str]:
