@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from keras_benford.statistics import BENFORD, mlh
 
-_DECADES = 17
+_DECADES = 7
 
 
 def gaussian_shares(mean: float, std: float) -> np.ndarray:
@@ -93,7 +93,7 @@ def mlh_spread(counts: ArrayLike) -> Any:
 
 def _shares(mean, std, cumulative):
     """The probability of each digit, by a distribution's cumulative probability."""
-    largest = abs(mean) + 40 * std
+    largest = abs(mean) + 9 * std
     if not (math.isfinite(largest) and std > 0):
         return np.full(9, math.nan)
     top = math.floor(math.log10(largest))
@@ -103,4 +103,6 @@ def _shares(mean, std, cumulative):
         positive = np.diff([cumulative(x) for x in edges])
         negative = -np.diff([cumulative(-x) for x in edges])
         shares += positive + negative
-    return shares
+    # So near to zero the density is level, and all digits are equally frequent.
+    lowest = 10.0 ** (top - _DECADES)
+    return shares + (cumulative(lowest) - cumulative(-lowest)) / 9

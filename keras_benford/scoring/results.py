@@ -7,6 +7,7 @@ not the mean of the layers' MLH.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from collections.abc import Callable
@@ -60,7 +61,7 @@ class _Counted:
         """Standard deviation of MLH by chance at this size; NaN where MLH is undefined."""
         return context.mlh_spread(self.counts)
 
-    @property
+    @functools.cached_property
     def mlh_if_gaussian(self) -> float:
         """MLH to expect if each weight's values were Gaussian, with its mean and deviation.
 
@@ -68,7 +69,7 @@ class _Counted:
         """
         return statistics.mlh(self._expected(context.gaussian_shares))
 
-    @property
+    @functools.cached_property
     def mlh_if_uniform(self) -> float:
         """The same for values that are uniformly distributed."""
         return statistics.mlh(self._expected(context.uniform_shares))

@@ -130,7 +130,7 @@ def _list(group, component, nodes, names, kind, known) -> Iterator[StoredArray]:
     if component != "layers" and not known:
         # Without the layers' names this tells two lists apart.
         names = (*names, component)
-    for inner, child in group.groups.items():
+    for inner, child in _in_order(group.groups, nodes):
         if "vars" in child.groups:
             node = nodes.get(inner) or _Node(None)
             yield from _layer(child, _Place(inner, None, True), node, names, kind)
@@ -138,6 +138,22 @@ def _list(group, component, nodes, names, kind, known) -> Iterator[StoredArray]:
             yield from _list(child, inner, {}, names, kind, known)
     if group.datasets:
         yield from _variables(group, names, [], _Node(None), kind)
+
+
+def _in_order(groups, nodes):
+    """The elements of a list in their order: that of the configuration, if there is one.
+
+    Else in the order in which they were written. Where something lies in the file tells that nearly
+    always, but what was written late may fill a gap: so those of one class, which have numbers, are
+    put in the order of these.
+    """
+    places = {name: place for place, name in enumerate(nodes or groups)}
+    numbered, latest = {}, {}
+    for name in sorted(groups, key=layouts.numbered):
+        of_class, number = layouts.numbered(name)
+        latest[of_class] = max(latest.get(of_class, -1), places.get(name, len(places)))
+        numbered[name] = latest[of_class], number
+    return sorted(groups.items(), key=lambda item: numbered[item[0]])
 
 
 def _classes(node, place, name):
