@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 
 import keras
 import numpy as np
@@ -177,6 +178,14 @@ class TestScore:
         files = ("b.weights.h5", "a.keras", "bad.keras")
         expected = run("score", *files, "--format", "json", "--jobs", 1)
         assert run("score", *files, "--format", "json", "--ray", "local")[:2] == expected[:2]
+
+    def test_a_cluster_that_does_not_answer_is_one_line_at_once(self, run, monkeypatch):
+        monkeypatch.setitem(sys.modules, "ray", types.ModuleType("ray"))
+        code, out, err = run("score", "a.keras", "--ray", "127.0.0.1:1")
+        assert (code, out) == (2, "")
+        assert re.fullmatch(
+            r"keras-benford: `--ray`: .* nothing answers at 127\.0\.0\.1:1 .*\n", err
+        )
 
     def test_ray_that_is_missing_is_one_line(self, run, monkeypatch):
         monkeypatch.setitem(sys.modules, "ray", None)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import re
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -108,6 +110,7 @@ def _on_ray(paths, options, address):
         raise ImportError(
             "`--ray` takes the package ray; do `pip install keras-benford[ray]`"
         ) from error
+    _check_address(address)
     ray.init(
         address=None if address == "local" else address,
         runtime_env={"py_modules": [os.path.dirname(os.path.dirname(__file__))]},
@@ -124,6 +127,20 @@ def _on_ray(paths, options, address):
                 yield Result(path, error=one_line(path, error))
     finally:
         ray.shutdown()
+
+
+def _check_address(address):
+    """Fail at once where nothing answers: Ray itself tries for many minutes."""
+    place = re.fullmatch(r"(?:ray://)?([^:/]+):(\d+)", address)
+    if place is None:
+        return
+    try:
+        socket.create_connection((place[1], int(place[2])), timeout=10).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"`--ray`: expected the address of a Ray cluster; nothing answers at {address} "
+            f"({error.strerror or error}); do start one with `ray start --head`"
+        ) from None
 
 
 def one_line(path: str, error: Exception) -> str:
