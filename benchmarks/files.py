@@ -130,6 +130,24 @@ def seconds_of_many(paths, jobs):
         return time.perf_counter() - start
 
 
+def small_model(folder):
+    """A `.keras` file of a small network, by Keras itself."""
+    import keras
+
+    path = folder / "small.keras"
+    layers = [keras.Input((64,)), keras.layers.Dense(128, "relu"), keras.layers.Dense(10)]
+    keras.Sequential(layers).save(path)
+    return path
+
+
+def seconds_of_start(path):
+    """Wall seconds of the command line on a small file."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "keras_benford", "score", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=1.0, help="size of each file")
@@ -142,7 +160,10 @@ def main():
 
 def run(folder, n_bytes, repeats):
     """Write the files, time every contender and print the tables."""
-    console = Console()
+    console = Console(width=110)
+    small = small_model(folder)
+    seconds = statistics.median(seconds_of_start(small) for _ in range(2 * repeats + 1))
+    console.print(f"keras-benford score small.keras: {seconds:.2f} s, median of {2 * repeats + 1}")
     table = Table(title=f"{n_bytes / 1e9:g} GB from a warm cache, medians of {repeats} pairs")
     for column in ("file", "counted by", "GB/s", "reading alone, GB/s", "ratio", "peak, MB"):
         table.add_column(column, justify="left" if column in ("file", "counted by") else "right")
