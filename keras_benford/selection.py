@@ -128,7 +128,7 @@ def select(model: Any, *, include: Patterns = None, exclude: Patterns = None) ->
         classes = tuple(cls.__name__ for cls in type(layer).__mro__)
         candidates.append(
             _Candidate(
-                Weight(path, tuple(weight.shape), str(weight.dtype), _reader(layer, weight)),
+                Weight(path, tuple(weight.shape), *_dtype_and_value(layer, weight)),
                 weight.name,
                 classes,
             )
@@ -156,7 +156,7 @@ def select_stored(
     """
     candidates = [
         _Candidate(
-            Weight(array.path, array.shape, array.dtype, array.chunks, array.guessed),
+            Weight(array.path, array.shape, array.dtype, array.chunks, _is_guess(array)),
             array.role,
             array.classes,
         )
@@ -244,6 +244,12 @@ def counts_by_default(array: Any) -> bool:
     )
 
 
+def _is_guess(array):
+    """Whether the file does not tell the role, or not the class where only that tells the role."""
+    unclear = array.role == "scale" and len(array.shape) == 1 and not array.classes
+    return array.guessed or unclear
+
+
 def _role_in_saved_model(name):
     """The last part of a variable's path, of which `TFSMLayer` makes one name: `a_b_kernel:0`."""
     path = name.partition(":")[0]
@@ -292,10 +298,13 @@ def _owners(model):
     return owners
 
 
-def _reader(layer, weight):
-    if getattr(layer, "lora_enabled", False) and weight.name in KERNELS:
-        return lambda: getattr(layer, weight.name)
-    return lambda: weight.value
+def _dtype_and_value(layer, weight):
+    """What to count of a weight, and how to get it; under LoRA the merged kernel."""
+    merged = getattr(layer, "lora_enabled", False) and weight.name in ("kernel", "embeddings")
+    if merged and "float" in weight.dtype:
+        # Keras merges it, and saves it, in the dtype that it computes with.
+        return str(layer.compute_dtype), lambda: getattr(layer, weight.name)
+    return str(weight.dtype), lambda: weight.value
 
 
 def _dtype_reason(dtype):

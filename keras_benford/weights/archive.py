@@ -6,9 +6,12 @@ name that the archive chooses, and nothing but JSON is made of the configuration
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import struct
 import tempfile
+import weakref
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -17,24 +20,45 @@ from typing import Any
 WEIGHTS = "model.weights.h5"
 CONFIG = "config.json"
 _EXPECTED = {CONFIG, WEIGHTS, "metadata.json", "model.weights.npz"}
-_MOST_JSON = 1 << 26
+MOST_JSON = 1 << 25
+"""Bytes of JSON that are parsed at most."""
+# About what a list, a dict, an item and a string take in memory, beside their own characters.
+_BYTES = {b"[": 72, b"{": 240, b",": 40, b'"': 40}
+_MOST_MEMORY = 1 << 27
 _MOST_EXPANSION = 100
 _PIECE = 1 << 20
 _LOCAL_HEADER = 30
+_MOST_ENTRIES = 1 << 22
+
+
+_DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
+    # Names that are no UTF-8, and positions that no file has.
+    *(UnicodeDecodeError, OverflowError, struct.error),
+)
+
+
+class _File(io.FileIO):
+    """A file of which zipfile reads at most so many bytes at once: its list of entries is short."""
+
+    def read(self, size=-1):
+        if size > _MOST_ENTRIES:
+            raise zipfile.BadZipFile("its list of entries is longer than any model's")
+        return super().read(size)
 
 
 @dataclass(frozen=True, eq=False)
 class Archive:
-    """Where the weights are: `length` bytes at `start` of `file`, and the model's configuration.
-
-    `keep` holds the temporary file of compressed weights, which goes away with it.
-    """
+    """Where the weights are: `length` bytes at `start` of `file`, and the model's configuration."""
 
     file: str
     start: int
     length: int
     config: dict
-    keep: Any = None
+
+
+class _TemporaryPath(str):
+    """The path of a temporary file, which goes away with the last array that is read from it."""
 
 
 def read_archive(path: str) -> Archive:
@@ -45,19 +69,21 @@ def read_archive(path: str) -> Archive:
         OSError: if it cannot be read.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _File(path) as file, zipfile.ZipFile(file) as archive:
             _check_names(path, archive)
             config = _json(path, archive)
             return _weights(path, archive, config)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _DAMAGED as error:
         # Among them what zipfile says of encryption and of compression that it does not know.
         raise ValueError(f"{path}: no whole zip archive ({error}); do fetch it again") from None
 
 
 def parse_json(path: str, text: bytes, what: str) -> Any:
-    """JSON of bounded size as plain dicts, lists, strings and numbers."""
-    if len(text) > _MOST_JSON:
-        raise ValueError(f"{path}: {what} has {len(text):,} bytes; expected at most {_MOST_JSON:,}")
+    """JSON as plain dicts, lists, strings and numbers that take a bounded amount of memory."""
+    if len(text) > MOST_JSON:
+        raise ValueError(f"{path}: {what} has {len(text):,} bytes; expected at most {MOST_JSON:,}")
+    if len(text) + sum(text.count(mark) * n for mark, n in _BYTES.items()) > _MOST_MEMORY:
+        raise ValueError(f"{path}: {what} is JSON of more parts than any model's")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -75,7 +101,7 @@ def _check_names(path, archive):
     strange = [
         name
         for name, split in zip(names, parts, strict=True)
-        if ".." in split or not (name in _EXPECTED or split[0] == "assets")
+        if ".." in split or "\\" in name or not (name in _EXPECTED or split[0] == "assets")
     ]
     if strange:
         raise ValueError(
@@ -97,19 +123,28 @@ def _check_names(path, archive):
         )
 
 
+def _entry(archive, name):
+    info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # Others can ask for any amount of memory.
+        raise NotImplementedError(f"{name} is compressed otherwise than by deflate")
+    return info
+
+
 def _json(path, archive):
-    info = archive.getinfo(CONFIG)
-    if info.file_size > _MOST_JSON:
+    info = _entry(archive, CONFIG)
+    if info.file_size > MOST_JSON:
         raise ValueError(f"{path}: {CONFIG} declares {info.file_size:,} bytes; refused")
     with archive.open(info) as file:
-        config = parse_json(path, file.read(_MOST_JSON), CONFIG)
+        text = b"".join(iter(lambda: file.read(_PIECE), b""))
+    config = parse_json(path, text, CONFIG)
     if not isinstance(config, dict):
         raise ValueError(f"{path}: {CONFIG} describes no model")
     return config
 
 
 def _weights(path, archive, config):
-    info = archive.getinfo(WEIGHTS)
+    info = _entry(archive, WEIGHTS)
     if info.file_size > _PIECE and info.file_size > _MOST_EXPANSION * info.compress_size:
         raise ValueError(
             f"{path}: {WEIGHTS} declares {info.file_size:,} bytes in {info.compress_size:,}; "
@@ -117,21 +152,24 @@ def _weights(path, archive, config):
         )
     with archive.open(info) as file:
         if info.compress_type != zipfile.ZIP_STORED:
-            return _unpacked(path, info, file, config)
+            return _unpacked(file, config)
+        if info.file_size != info.compress_size:
+            raise zipfile.BadZipFile(f"{WEIGHTS} has two lengths")
         # Read to its end it compares the checksum.
         while file.read(_PIECE):
             pass
     return Archive(path, _data_start(path, info), info.file_size, config)
 
 
-def _unpacked(path, info, file, config):
+def _unpacked(file, config):
     """Weights that somebody compressed, in a temporary file."""
-    # It lasts as long as what was read from it.
-    keep = tempfile.NamedTemporaryFile(suffix=".weights.h5")  # noqa: SIM115
+    unpacked = tempfile.NamedTemporaryFile(suffix=".weights.h5")  # noqa: SIM115
+    path = _TemporaryPath(unpacked.name)
+    weakref.finalize(path, unpacked.close)
     while piece := file.read(_PIECE):
-        keep.write(piece)
-    keep.flush()
-    return Archive(keep.name, 0, os.path.getsize(keep.name), config, keep)
+        unpacked.write(piece)
+    unpacked.flush()
+    return Archive(path, 0, os.path.getsize(path), config)
 
 
 def _data_start(path, info):

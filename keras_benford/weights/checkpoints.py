@@ -63,20 +63,21 @@ def arrays_of(prefix: str) -> list[StoredArray]:
             dtype=dtypes[key].name,
             role=layouts.role_in(name),
             values=InMemory(reader_of(key)),
-            classes=tuple(filter(None, [layouts.class_of(name.split("/")[-2])]))
-            if "/" in name
-            else (),
-            kind=_kind(key, name),
+            classes=layouts.classes_in(name),
+            kind=_kind(key, name, is_state),
         )
-        for key, name in names.items()
+        for key, (name, is_state) in names.items()
         if key in shapes
     )
 
 
 def _names(reader, shapes):
-    """Key -> name of each variable, in the order of the tree of objects."""
+    """Key -> name of each variable, and whether it is state of an optimizer.
+
+    A layer's are followed by those of the layers in it.
+    """
     if _GRAPH not in shapes:
-        return {key: key for key in sorted(shapes)}
+        return {key: (key, False) for key in sorted(shapes)}
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf import trackable_object_graph_pb2
 
@@ -86,18 +87,43 @@ def _names(reader, shapes):
     except DecodeError as error:
         raise ValueError(f"its tree of objects is damaged: {error}") from None
     names = {}
-    for node in graph.nodes:
+    for node, is_state in _outermost_first(graph.nodes):
         for attribute in node.attributes:
             if attribute.checkpoint_key.endswith(_VALUE):
                 key = attribute.checkpoint_key
-                names[key] = attribute.full_name.partition(":")[0] or key.removesuffix(_VALUE)
+                name = layouts.without_number(attribute.full_name)
+                names[key] = name or key.removesuffix(_VALUE), is_state
     # What no object of the tree claims is listed all the same.
     rest = sorted(set(shapes) - set(names) - {_GRAPH})
-    return names | {key: key.removesuffix(_VALUE) for key in rest}
+    return names | {key: (key.removesuffix(_VALUE), False) for key in rest}
 
 
-def _kind(key, name):
-    if ".OPTIMIZER_SLOT" in key or re.fullmatch(_SLOTS, name.split("/")[-1]):
+def _outermost_first(nodes):
+    """The nodes of the tree, each followed by all below it, which is the order of `model.weights`.
+
+    With each stands whether it is state of an optimizer, as Keras 3 keeps it. An optimizer also
+    refers to the weights that it trains; these are none. The slots of older ones hang on no node
+    and come last.
+    """
+    waiting, reached = [(0, False)] if nodes else [], {}
+    while waiting:
+        number, is_state = waiting.pop()
+        if number in reached:
+            continue
+        if not 0 <= number < len(nodes):
+            raise ValueError("its tree of objects is damaged: it leads to a node that is not there")
+        reached[number] = nodes[number], is_state
+        children = nodes[number].children
+        is_state = is_state or any(child.local_name == "_iterations" for child in children)
+        waiting.extend(
+            (child.node_id, is_state and child.local_name != "_trainable_variables")
+            for child in reversed(children)
+        )
+    return [*reached.values(), *((n, False) for i, n in enumerate(nodes) if i not in reached)]
+
+
+def _kind(key, name, is_state):
+    if is_state or ".OPTIMIZER_SLOT" in key or re.fullmatch(_SLOTS, name.split("/")[-1]):
         return "optimizer"
     first = name.partition("/")[0].lower()
     steps = ("save_counter", "global_step", "iter", "learning_rate", "decay", "beta_1", "beta_2")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
+import itertools
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from keras_benford.weights import keras3, legacy, lora
-from keras_benford.weights.archive import parse_json, read_archive
+from keras_benford.weights.archive import MOST_JSON, parse_json, read_archive
 from keras_benford.weights.arrays import StoredArray
-from keras_benford.weights.hdf5 import Group, read_tree
+from keras_benford.weights.hdf5 import Group, printable, read_tree
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _TABLE_END = bytes.fromhex("57fb808b247547db")  # of a TensorFlow checkpoint's index
@@ -30,14 +32,12 @@ class StoredModel:
         format: what it is: `"keras"`, `"keras-weights"`, `"keras-sharded"`, `"keras-legacy"`,
             `"safetensors"`, `"tf-savedmodel"` or `"tf-checkpoint"`.
         arrays: its arrays; those that are no weights too. Their paths are unique.
-        keep: what must last as long as they are read.
     """
 
     path: str
     name: str
     format: str
     arrays: tuple[StoredArray, ...]
-    keep: Any = None
 
 
 def open_model(path: str | os.PathLike) -> StoredModel:
@@ -46,12 +46,23 @@ def open_model(path: str | os.PathLike) -> StoredModel:
     Raises:
         ValueError, OSError, ImportError: as `iter_weights`.
     """
-    path = os.fspath(path)
-    path = os.fsdecode(path)
-    if os.path.isdir(path):
-        return _folder(path)
-    if not os.path.exists(path) and os.path.exists(f"{path}.index"):
-        return _checkpoint(path, f"{path}.index")
+    path = os.fsdecode(os.fspath(path))
+    try:
+        if os.path.isdir(path):
+            return _folder(path)
+        if not os.path.exists(path) and os.path.exists(f"{path}.index"):
+            return _checkpoint(path, path)
+        return _file(path)
+    except ValueError as error:
+        raise _about(path, error) from None
+    except ImportError as error:
+        raise ImportError(str(_about(path, error))) from error
+    except OSError as error:
+        raise _of_system(path, error) from None
+
+
+def _file(path):
+    _check_regular(path)
     with open(path, "rb") as file:
         head = file.read(_HEAD)
         size = file.seek(0, os.SEEK_END)
@@ -65,7 +76,7 @@ def open_model(path: str | os.PathLike) -> StoredModel:
         return _checkpoint(path.removesuffix(".index"), path)
     if re.search(r"\.data-\d{5}-of-\d{5}$", path):
         prefix = path[: path.rindex(".data-")]
-        return _checkpoint(prefix, f"{prefix}.index")
+        return _checkpoint(prefix, path)
     if head.lstrip()[:1] == b"{":
         return _json(path)
     header = int.from_bytes(head[:8], "little")
@@ -74,32 +85,58 @@ def open_model(path: str | os.PathLike) -> StoredModel:
     raise ValueError(f"{path}: {_what_it_is(head, size)}")
 
 
+def _check_regular(*paths):
+    """Refuse what can be read without end, or is never ready: devices, pipes, sockets."""
+    for path in paths:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise ValueError(f"{path}: expected a file; received a folder, a pipe or a device")
+
+
 def _archive(path):
     archive = read_archive(path)
     try:
         root = read_tree(archive.file, start=archive.start, length=archive.length)
-        arrays = keras3.arrays_of(root, archive.config)
+        arrays = _all_of(root, keras3.arrays_of(root, archive.config))
     except ValueError as error:
         raise _about(path, error, archive.file) from None
-    return _model(path, root, "keras", arrays, archive.config, archive)
+    return _model(path, root, "keras", arrays, archive.config)
 
 
 def _hdf5(path, root, config=None, kind="keras-weights"):
     try:
         if legacy.is_legacy(root):
-            arrays = lora.merge(legacy.arrays_of(root), legacy.lora_alphas(root))
+            text = root.attributes.get("model_config")
+            if isinstance(text, str):
+                parse_json(path, text.encode(), "its configuration")
+            arrays = _all_of(root, legacy.arrays_of(root))
+            arrays = lora.merge(arrays, legacy.lora_alphas(root))
             return _model(path, root, "keras-legacy", arrays)
         if not keras3.is_keras3(root):
             raise ValueError("an HDF5 file, but none that Keras wrote: it lists no layers")
-        return _model(path, root, kind, keras3.arrays_of(root, config), config)
-    except ValueError as error:
+        arrays = _all_of(root, keras3.arrays_of(root, config))
+        return _model(path, root, kind, arrays, config)
+    except (ValueError, OverflowError) as error:  # JSON has numbers of any size.
         raise _about(path, error) from None
 
 
-def _model(path, root, kind, arrays, config=None, keep=None):
+def _all_of(root, arrays):
+    """The arrays, once it is sure that none of the file is left out."""
+    named = {id(array.values) for array in arrays}
+    waiting = [((), root)]
+    while waiting:
+        names, group = waiting.pop()
+        for name, dataset in group.datasets.items():
+            if id(dataset.values) not in named:
+                name = printable("/".join((*names, name)))
+                raise ValueError(f"holds {name}, which belongs to none of the layers that it lists")
+        waiting.extend(((*names, name), inner) for name, inner in group.groups.items())
+    return arrays
+
+
+def _model(path, root, kind, arrays, config=None):
     variables = root.groups.get("vars", Group())
     name = variables.attributes.get("name") or _name_in(config) or legacy.model_name(root)
-    return _finished(path, kind, arrays, name, keep)
+    return _finished(path, kind, arrays, name)
 
 
 def _name_in(config):
@@ -108,28 +145,29 @@ def _name_in(config):
     return name if isinstance(name, str) else None
 
 
-def _finished(path, kind, arrays, name=None, keep=None):
+def _finished(path, kind, arrays, name=None):
     if not any(array.kind == "weight" for array in arrays):
         raise ValueError(f"{path}: holds no weights")
-    name = name or Path(path).name
-    return StoredModel(path, name, kind, tuple(_with_unique_paths(arrays)), keep)
+    name = printable(name) if name else Path(path).name
+    return StoredModel(path, name, kind, tuple(_with_unique_paths(arrays)))
 
 
 def _with_unique_paths(arrays):
     """A path that occurs again gets `:2`, `:3`, …"""
-    seen = {}
+    seen, counters = set(), {}
     for array in arrays:
-        if array.kind == "copy":
-            yield array
-            continue
-        seen[array.path] = number = seen.get(array.path, 0) + 1
-        path = array.path if number == 1 else f"{array.path}:{number}"
+        first = path = printable(array.path)
+        if array.kind != "copy":
+            numbers = counters.setdefault(first, itertools.count(2))
+            while path in seen:
+                path = f"{first}:{next(numbers)}"
+            seen.add(path)
         yield dataclasses.replace(array, path=path)
 
 
 def _json(path):
     with open(path, "rb") as file:
-        content = parse_json(path, file.read((1 << 26) + 1), "it")
+        content = parse_json(path, file.read(MOST_JSON + 1), "it")
     weight_map = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(weight_map, dict) or not weight_map:
         if isinstance(content, dict) and "class_name" in content:
@@ -160,14 +198,20 @@ def _shard(path, name):
         raise ValueError(f"{path}: names a shard outside its folder: {name!r}")
     shard = os.path.join(os.path.dirname(path), name)
     if not os.path.exists(shard):
+        name = printable(name) if len(name) < 300 else f"{printable(name[:300])}…"
         raise ValueError(f"{path}: its shard {name} is missing; do put it into the same folder")
+    _check_regular(shard)
     return shard
 
 
 def _of_safetensors(paths):
     from keras_benford.weights import safetensors
 
-    arrays = [array for path in paths for array in safetensors.arrays_of(path)]
+    arrays = []
+    for path in paths:
+        arrays += safetensors.arrays_of(path)
+        if len(arrays) > safetensors.MOST_ARRAYS:
+            raise ValueError(f"{path}: lists more arrays than any model's")
     return lora.merge(arrays, {})
 
 
@@ -178,6 +222,7 @@ def _safetensors(path):
 def _checkpoint(prefix, path, kind="tf-checkpoint"):
     if not os.path.exists(f"{prefix}.index"):
         raise ValueError(f"{path}: its index {os.path.basename(prefix)}.index is missing")
+    _check_regular(f"{prefix}.index", *glob.glob(f"{glob.escape(prefix)}.data-*"))
     from keras_benford.weights import checkpoints
 
     return _finished(path, kind, lora.merge(checkpoints.arrays_of(prefix), {}))
@@ -201,7 +246,7 @@ def _folder(path):
         if name.endswith((".weights.json", ".safetensors.index.json", ".index"))
     ]
     if len(whole) == 1:
-        return dataclasses.replace(open_model(inside(whole[0])), path=path)
+        return dataclasses.replace(_file(inside(whole[0])), path=path)
     if whole:
         raise ValueError(f"{path}: holds several models; do pass one: {', '.join(whole)}")
     raise ValueError(f"{path}: a folder that is no saved model")
@@ -210,10 +255,14 @@ def _folder(path):
 def _unzipped(path, inside):
     """A model that `save(..., zipped=False)` wrote."""
     config = None
+    _check_regular(inside("model.weights.h5"))
     if os.path.exists(inside("config.json")):
+        _check_regular(inside("config.json"))
         with open(inside("config.json"), "rb") as file:
-            config = parse_json(path, file.read((1 << 26) + 1), "config.json")
-    return _hdf5(inside("model.weights.h5"), read_tree(inside("model.weights.h5")), config, "keras")
+            config = parse_json(path, file.read(MOST_JSON + 1), "config.json")
+    root = read_tree(inside("model.weights.h5"))
+    model = _hdf5(inside("model.weights.h5"), root, config, "keras")
+    return dataclasses.replace(model, path=path)
 
 
 def _is_hdf5(path, head, size):
@@ -254,6 +303,18 @@ def _what_it_is(head, size):
 
 
 def _about(path, error, inner=None):
-    """The error with the path in front, that of a part of the file replaced."""
+    """The error as one line with the path in front, that of a part of the file replaced."""
     text = str(error).removeprefix(f"{inner or path}: ").removeprefix(f"{path}: ")
-    return ValueError(f"{path}: {text}")
+    # What a file is named in its folder is told after the folder's own name.
+    text = text.removeprefix(os.path.join(path, ""))
+    return ValueError(f"{path}: {printable(text)}")
+
+
+def _of_system(path, error):
+    """The operating system's error as one line with the path in front."""
+    about = error.filename
+    of_part = isinstance(about, str) and about != path
+    reason = error.strerror or str(error)
+    told = type(error)(f"{path}: {about}: {reason}" if of_part else f"{path}: {reason}")
+    told.errno = error.errno
+    return told

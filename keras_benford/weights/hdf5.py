@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import contextlib
 import itertools
 import json
 import math
@@ -20,13 +21,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_benford.weights.arrays import InMemory, Range, fill, rechunked
+from keras_benford.weights.arrays import CHUNK, InMemory, Range, fill, rechunked
 
 SECONDS = 10.0
 """How long listing a file's content may take, and a second more for each 10 MB of it."""
 _MOST_SECONDS = 120.0
 _MOST_BAND = 1 << 26
+_MOST_TREE = 1 << 25
+_MOST_EXPANSION = 100
 _SHUFFLE, _DEFLATE, _FLETCHER = 2, 1, 3
+_NUMBERS = {"b1", *(f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)), "f2", "f4", "f8"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,11 +45,15 @@ class Dataset:
 
 @dataclass(eq=False)
 class Group:
-    """A group: its text attributes, the groups in it and its datasets, by name."""
+    """A group: its text attributes, the groups in it and its datasets, by name.
+
+    `described` counts the characters of the JSON that told what is in a root group.
+    """
 
     attributes: dict = field(default_factory=dict)
     groups: dict[str, Group] = field(default_factory=dict)
     datasets: dict[str, Dataset] = field(default_factory=dict)
+    described: int = 0
 
     def has(self, names):
         """Whether there is a group at a path below this one."""
@@ -65,6 +73,11 @@ class Group:
 _NOTHING = Group()
 
 
+def printable(text: str) -> str:
+    """A file's name for something, with escapes for what would break a line or a terminal."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 def read_tree(path: str, *, start: int = 0, length: int | None = None, into: Group | None = None):
     """The root `Group` of an HDF5 file.
 
@@ -79,20 +92,31 @@ def read_tree(path: str, *, start: int = 0, length: int | None = None, into: Gro
         OSError: if it cannot be read.
     """
     length = os.path.getsize(path) - start if length is None else length
-    answer = _server().ask(path, start, length)
+    answer, characters = _server().ask(path, start, length)
     if "error" in answer:
-        raise ValueError(f"{path}: {answer['error']}")
+        raise ValueError(f"{path}: {printable(answer['error'])}")
     root = Group() if into is None else into
-    total = 0
+    root.described += characters
+    if root.described > _MOST_TREE:
+        raise ValueError(f"{path}: its parts together hold more than any model's")
+    total = unpacked = 0
     for described in answer["datasets"]:
         *names, name = described["path"]
         values, stored = _values(path, start, length, described)
         total += stored
         if total > length:
             raise ValueError(f"{path}: declares more values than the file holds")
+        if isinstance(values.values, Compressed):
+            unpacked += values.values.n_bytes
+            if unpacked > max(_MOST_BAND, _MOST_EXPANSION * length):
+                raise ValueError(
+                    f"{path}: declares {unpacked:,} bytes of compressed values in {length:,}; "
+                    "refused as a bomb"
+                )
         datasets = root.at(names).datasets
         if name in datasets:
-            raise ValueError(f"{path}: holds {'/'.join(described['path'])}, as does another part")
+            name = printable("/".join(described["path"]))
+            raise ValueError(f"{path}: holds {name}, as does another part")
         datasets[name] = values
     # Groups that hold something stand in the order of their datasets, that of the model.
     for group in answer["groups"]:
@@ -102,7 +126,7 @@ def read_tree(path: str, *, start: int = 0, length: int | None = None, into: Gro
 
 def _values(path, start, length, described):
     """The `Dataset` that an index describes, and how many bytes it takes in the file."""
-    name = "/".join(described["path"])
+    name = printable("/".join(described["path"]))
     shape = tuple(described["shape"] or ())
     dtype = _dtype(described)
     size = 0 if described["shape"] is None else math.prod(shape)
@@ -141,7 +165,7 @@ def _dtype(described):
         import ml_dtypes
 
         return np.dtype(ml_dtypes.bfloat16) if text[1:] in ("V2", "u2", "i2") else None
-    return np.dtype(text) if text[1] in "fiub" and text[2:].isdigit() else None
+    return np.dtype(text) if text[1:] in _NUMBERS else None
 
 
 @dataclass(frozen=True)
@@ -160,6 +184,11 @@ class Compressed:
     filters: list
     parts: list
 
+    @property
+    def n_bytes(self):
+        """How many bytes the values take when decoded."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
     def check(self):
         """Refuse what cannot be read in bounded memory, or at all."""
         unknown = [str(number) for number, _ in self.filters if number not in (1, 2, 3)]
@@ -169,7 +198,9 @@ class Compressed:
                 "gzip, shuffle or fletcher32; do write it anew with one of these or none"
             )
         grid = [range(0, n, step) for n, step in zip(self.shape, self.chunk_shape, strict=True)]
-        if math.prod(map(len, grid)) != len(self.parts) or (
+        # A range of more than 2^63 numbers has no length.
+        n_parts = math.prod(-(-axis.stop // axis.step) for axis in grid)
+        if n_parts != len(self.parts) or (
             sorted(part[0] for part in self.parts) != list(itertools.product(*grid))
         ):
             raise ValueError(
@@ -191,40 +222,75 @@ class Compressed:
         with open(self.file, "rb", buffering=0) as file:
             by_row = itertools.groupby(sorted(self.parts), key=lambda part: part[0][0])
             for row, parts in by_row:
-                rows = min(self.chunk_shape[0], self.shape[0] - row)
-                band = np.empty((rows, *self.shape[1:]), self.dtype)
-                for offset, skipped, at, stored in parts:
-                    data = bytearray(stored)
-                    file.seek(at)
-                    fill(file, memoryview(data), self.file)
-                    chunk = self._decoded(data, skipped)
-                    place = tuple(
-                        slice(o, min(o + step, n))
-                        for o, step, n in zip(offset, self.chunk_shape, self.shape, strict=True)
-                    )
-                    place = (slice(0, rows), *place[1:])
-                    band[place] = chunk[tuple(slice(0, s.stop - s.start) for s in place)]
-                yield band.reshape(-1)
+                # In pieces, so that no band is copied as a whole, and one at a time is held.
+                yield from _pieces(self._band(file, row, parts))
 
-    def _decoded(self, data, skipped):
+    def _band(self, file, row, parts):
+        rows = min(self.chunk_shape[0], self.shape[0] - row)
+        band = np.empty((rows, *self.shape[1:]), self.dtype)
+        for offset, skipped, at, stored in parts:
+            file.seek(at)
+            place = tuple(
+                slice(o, min(o + step, n))
+                for o, step, n in zip(offset, self.chunk_shape, self.shape, strict=True)
+            )
+            place = (slice(0, rows), *place[1:])
+            inside = tuple(slice(0, s.stop - s.start) for s in place)
+            band[place] = self._decoded(file, stored, skipped)[inside]
+        return band.reshape(-1)
+
+    def _decoded(self, file, stored, skipped):
+        data = bytearray(stored)
+        fill(file, memoryview(data), self.file)
         size = math.prod(self.chunk_shape) * self.dtype.itemsize
         for i, (number, _) in reversed(list(enumerate(self.filters))):
             if skipped >> i & 1:
                 continue
             if number == _FLETCHER:
-                data = data[:-4]
+                data = data[:-4] if _has_checksum(data) else b""
             elif number == _DEFLATE:
+                stream = zlib.decompressobj()
                 try:
                     # A few bytes more: a checksum may follow.
-                    data = zlib.decompressobj().decompress(data, size + 8)
+                    data = stream.decompress(data, size + 8)
                 except zlib.error as error:
                     raise ValueError(f"{self.file}: {self.name} is damaged ({error})") from None
+                if not stream.eof:
+                    data = b""
             elif number == _SHUFFLE and len(data) == size:
                 planes = np.frombuffer(data, np.uint8)
                 data = planes.reshape(self.dtype.itemsize, -1).T.tobytes()
         if len(data) != size:
-            raise ValueError(f"{self.file}: {self.name} is damaged (a chunk of the wrong length)")
+            raise ValueError(
+                f"{self.file}: {self.name} is damaged (a chunk of the wrong length or checksum)"
+            )
         return np.frombuffer(data, self.dtype).reshape(self.chunk_shape)
+
+
+def _has_checksum(data):
+    """Whether the last four bytes are the Fletcher checksum of those before, as HDF5 takes it."""
+    if len(data) < 4:
+        return False
+    words = np.frombuffer(bytes(data[:-4]) + bytes(len(data) % 2), ">u2").astype(np.uint64)
+    # Modulo 65,535, and in rows, so that no sum overflows.
+    rows = np.append(words, np.zeros(-words.size % 4096, np.uint64)).reshape(-1, 4096)
+    first = second = 0
+    for row in rows[:, ::-1] if len(rows) else ():
+        second += 4096 * first + int(np.dot(row, np.arange(1, 4097, dtype=np.uint64)))
+        first += int(row.sum())
+    second -= (rows.size - words.size) * first
+    stored = int.from_bytes(data[-4:], "little")
+    # The bytes of each half were once written in the other order.
+    swapped = (stored & 0x00FF00FF) << 8 | (stored >> 8) & 0x00FF00FF
+    return any(
+        (first - (each & 0xFFFF)) % 65535 == (second - (each >> 16)) % 65535 == 0
+        for each in (stored, swapped)
+    )
+
+
+def _pieces(values):
+    for first in range(0, values.size, CHUNK):
+        yield values[first : first + CHUNK]
 
 
 class _Server:
@@ -235,29 +301,35 @@ class _Server:
         self._lock = threading.Lock()
 
     def ask(self, path, start, length):
+        """What `hdf5_index` says of a file, and how many characters that took."""
         request = json.dumps({"path": os.path.abspath(path), "start": start, "length": length})
         seconds = min(SECONDS + length / 1e7, _MOST_SECONDS)
         with self._lock:
             if self._process is None or self._process.poll() is not None:
+                self.stop()
                 self._process = self._started()
             process = self._process
             timer = threading.Timer(seconds, process.kill)
             timer.start()
+            line = ""
             try:
                 process.stdin.write(request + "\n")
                 process.stdin.flush()
-                line = process.stdout.readline()
-            except OSError:
-                line = ""
+                line = process.stdout.readline(_MOST_TREE)
+            except OSError:  # It has ended.
+                pass
             finally:
                 timed_out = not timer.is_alive()
                 timer.cancel()
-            if line.endswith("\n"):
-                return json.loads(line)
-            self.stop()
-        if timed_out:
-            return {"error": f"no readable HDF5 file (nothing found within {seconds:.0f} s)"}
-        return {"error": f"no readable HDF5 file (the HDF5 library failed: {_ending(process)})"}
+                # Also where this is interrupted: the answer must not be taken for the next one.
+                if timed_out or not line.endswith("\n"):
+                    self.stop()
+        if line.endswith("\n"):
+            return json.loads(line), len(line)
+        why = f"nothing found within {seconds:.0f} s"
+        if not timed_out:
+            why = f"the HDF5 library failed: {_ending(process)}"
+        return {"error": f"no readable HDF5 file ({why}); do fetch it again"}, 0
 
     def _started(self):
         code = (
@@ -278,9 +350,10 @@ class _Server:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            process.stdin.close()
-            process.stdout.close()
             process.wait()
+            process.stdout.close()
+            with contextlib.suppress(OSError):  # It may hold a request that was not taken.
+                process.stdin.close()
 
 
 def _ending(process):

@@ -12,15 +12,30 @@ import base64
 import io
 import json
 import math
+import signal
 import sys
 
 import h5py
 from h5py import h5d, h5g, h5l, h5o, h5t
 
-ATTRIBUTES = ("name", "dtype", "layer_names", "weight_names", "model_config", "keras_version")
-_MOST_MEMORY = 1 << 30
+TEXTS = ("name", "dtype", "model_config", "keras_version")
+LISTS = ("layer_names", "weight_names")
+# Who asks waits no longer, and may be gone.
+_MOST_SECONDS = 130
+_MOST_MEMORY = 1 << 28
+_MOST_ANSWER = 1 << 24
+_MOST_CHUNKS = 1 << 17
+_MOST_DEPTH = 256
 _MOST_COMPACT = 1 << 16
-_MOST_ATTRIBUTE = 1 << 26
+_MOST_ATTRIBUTE = 1 << 24
+# What is stored otherwise than as plain numbers, by HDF5's class of it.
+_NO_NUMBERS = {
+    h5t.ARRAY: "array",
+    h5t.COMPOUND: "compound",
+    h5t.REFERENCE: "reference",
+    h5t.STRING: "string",
+    h5t.VLEN: "variable-length",
+}
 
 
 class _RefusedError(Exception):
@@ -32,17 +47,22 @@ def serve():
     _limit_memory()
     for line in sys.stdin:
         request = json.loads(line)
+        if hasattr(signal, "alarm"):  # Windows has none.
+            signal.alarm(_MOST_SECONDS)
         try:
             answer = index(request["path"], request["start"], request["length"])
         except _RefusedError as refusal:
-            answer = {"error": str(refusal)}
+            answer = json.dumps({"error": str(refusal)})
         except MemoryError:
-            answer = {"error": "its structure asks for too much memory"}
+            answer = json.dumps({"error": "its structure asks for too much memory"})
         except Exception as error:
             # Whatever h5py makes of a damaged file; the first line says it.
             first = (str(error).splitlines() or [""])[0]
-            answer = {"error": f"no readable HDF5 file ({type(error).__name__}: {first})"}
-        sys.stdout.write(json.dumps(answer) + "\n")
+            error = f"no readable HDF5 file ({type(error).__name__}: {first})"
+            answer = json.dumps({"error": error})
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
+        sys.stdout.write(answer + "\n")
         sys.stdout.flush()
 
 
@@ -50,19 +70,22 @@ def index(path, start, length):
     """The groups and datasets of the HDF5 file at `start` in the file `path`.
 
     Returns:
-        A dict: `groups`, a list of `{"path": [names], "attributes": {...}}`, the root first, and
-        `datasets`, in the order in which they were created, a list of
+        A dict as JSON: `groups`, a list of `{"path": [names], "attributes": {...}}`, the root
+        first, and `datasets`, in the order in which they were created, a list of
         `{"path", "shape", "dtype", "attributes", "layout"}`.
     """
     with open(path, "rb", buffering=0) as raw, h5py.File(_Part(raw, start, length), "r") as file:
-        groups, datasets = [], []
+        answer = _Answer(_Part(raw, start, length), length)
         seen = {h5o.get_info(file.id).addr}
         waiting = [((), h5g.open(file.id, b"/"))]
         while waiting:
             names, group = waiting.pop()
-            groups.append({"path": names, "attributes": _attributes(h5py.Group(group).attrs)})
+            attributes = _attributes(h5py.Group(group).attrs)
+            answer.groups.append(answer.text({"path": names, "attributes": attributes}))
             for name in group:
                 inner = (*names, name.decode("utf-8", "replace"))
+                if len(inner) > _MOST_DEPTH:
+                    raise _RefusedError("its groups are nested deeper than any model's")
                 kind = group.links.get_info(name).type
                 if kind != h5l.TYPE_HARD:
                     raise _RefusedError(
@@ -76,23 +99,62 @@ def index(path, start, length):
                 if isinstance(item, h5g.GroupID):
                     waiting.append((inner, item))
                 elif isinstance(item, h5d.DatasetID):
-                    datasets.append((address, _dataset(item, inner)))
-    datasets.sort(key=lambda pair: pair[0])
-    return {"groups": groups, "datasets": [dataset for _, dataset in datasets]}
+                    described = _dataset(item, inner, answer)
+                    answer.datasets.append((address, answer.text(described)))
+    answer.datasets.sort()
+    datasets = ", ".join(dataset for _, dataset in answer.datasets)
+    return f'{{"groups": [{", ".join(answer.groups)}], "datasets": [{datasets}]}}'
 
 
-def _dataset(item, names):
+class _Answer:
+    """What was found, as JSON of a size that both processes can hold."""
+
+    def __init__(self, part, length):
+        self.groups, self.datasets, self.part = [], [], part
+        self._characters, self._chunks, self._bytes_left = 0, 0, length
+
+    def text(self, described):
+        text = json.dumps(described)
+        self._characters += len(text)
+        if self._characters > _MOST_ANSWER:
+            raise _RefusedError(
+                "its structure is larger than any model's: names, shapes and texts of more than "
+                f"{_MOST_ANSWER:,} characters"
+            )
+        return text
+
+    def chunk(self, stored):
+        """Whether the file can hold another chunk of this many bytes."""
+        self._chunks += 1
+        self._bytes_left -= stored
+        return self._bytes_left >= 0 and self._chunks <= _MOST_CHUNKS
+
+
+def _dataset(item, names, answer):
     dataset = h5py.Dataset(item)
+    dtype = _dtype(item)
+    layout = _layout(item, "/".join(names), dtype, answer)
     return {
         "path": names,
         "shape": None if dataset.shape is None else list(map(int, dataset.shape)),
-        "dtype": dataset.dtype.str,
+        "dtype": dtype,
         "attributes": _attributes(dataset.attrs),
-        "layout": _layout(item, "/".join(names)),
+        "layout": layout,
     }
 
 
-def _layout(item, name):
+def _dtype(item):
+    """The dtype as NumPy writes it (`<f4`), a word for what is no plain number."""
+    of_item, dtype = item.get_type(), item.dtype
+    if of_item.get_class() in _NO_NUMBERS:
+        return dtype.name if dtype.kind == "c" else _NO_NUMBERS[of_item.get_class()]
+    if dtype.kind == "f" and not h5t.py_create(dtype).equal(of_item):
+        # HDF5 describes where sign, exponent and mantissa lie, and could convert what NumPy lacks.
+        return f"{of_item.get_size() * 8}-bit non-IEEE"
+    return dtype.str
+
+
+def _layout(item, name, dtype, answer):
     """Where the values lie: `{"at"}`, `{"bytes"}` or `{"chunks", "chunk_shape", "filters"}`."""
     plist = item.get_create_plist()
     if plist.get_external_count():
@@ -103,16 +165,29 @@ def _layout(item, name):
     if kind == h5d.CONTIGUOUS:
         return {"at": item.get_offset()}
     if kind == h5d.COMPACT:
-        if item.get_storage_size() > _MOST_COMPACT:
+        size = math.prod(item.shape or ()) * item.dtype.itemsize
+        if max(size, item.get_storage_size()) > _MOST_COMPACT:
             raise _RefusedError(f"declares more values in its header than fit there: {name}")
-        if item.get_type().get_class() == h5t.VLEN:
+        if dtype[1] not in "fiubV":
             return {"bytes": None}
         values = h5py.Dataset(item)[()]
         return {"bytes": base64.b64encode(values.tobytes()).decode()}
     chunks = []
-    item.chunk_iter(
-        lambda c: chunks.append([*map(int, c.chunk_offset), c.filter_mask, c.byte_offset, c.size])
-    )
+
+    def add(chunk):
+        if not answer.chunk(chunk.size):
+            return True
+        chunks.append([*map(int, chunk.chunk_offset), chunk.filter_mask])
+        chunks[-1] += [chunk.byte_offset, chunk.size]
+        return None
+
+    if item.chunk_iter(add):
+        raise _RefusedError(f"lists more chunks than the file holds or any model has: {name}")
+    for *offset, mask, at, size in chunks:
+        # A damaged tree of chunks may list what no search in it finds.
+        answer.part.seek(at)
+        if item.read_direct_chunk(tuple(offset)) != (mask, answer.part.read(size)):
+            raise _RefusedError(f"lists chunks that are not where it says: {name}")
     filters = [plist.get_filter(i)[:3:2] for i in range(plist.get_nfilters())]
     return {"chunks": chunks, "chunk_shape": plist.get_chunk(), "filters": filters}
 
@@ -121,8 +196,9 @@ def _attributes(attributes):
     found = {}
     for name in attributes:
         # Long lists of names stand in layer_names0, layer_names1, …
-        if name.rstrip("0123456789") in ATTRIBUTES:
-            found[name] = _plain(attributes, name)
+        if name in TEXTS or name.rstrip("0123456789") in LISTS:
+            value = _plain(attributes, name)
+            found[name] = value if name not in TEXTS or isinstance(value, str) else None
     return found
 
 

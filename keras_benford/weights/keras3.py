@@ -10,6 +10,15 @@ layer's class, and the class is told, the surest first, by
 3. the name that the layer had, as long as Keras had made it of the class.
 
 Where all three fail, the shape alone decides whether an array counts, and it is marked as guessed.
+That is so of
+
+- a custom layer's own weights, which the file only numbers. A variable that it shares with another
+  layer is written once more there, and nothing tells that;
+- a layer to which somebody gave a name and that a custom layer keeps in an attribute, unless its
+  configuration holds it under that attribute's name;
+- without a configuration, a layer of such a name inside one that wraps it: TimeDistributed,
+  SpectralNormalization, RNN around a cell. Keras 3.3 and its forerunners wrote no names at all, so
+  there it is so of whatever they wrap.
 """
 
 from __future__ import annotations
@@ -22,6 +31,7 @@ from keras_benford.weights.arrays import StoredArray
 from keras_benford.weights.hdf5 import Group
 
 _RNN = ("SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
+_LAYERS_IN_KERAS_2 = "_layer_checkpoint_dependencies"
 _MOST_DEPTH = 200
 
 
@@ -73,17 +83,20 @@ class _Node:
 
     def parts(self, attribute):
         """The same of a part that is a list of layers, by the names that Keras gives them."""
+        if attribute == _LAYERS_IN_KERAS_2:
+            # There each layer that has weights stands twice, and is numbered twice.
+            return _named_nodes(self.config.get("layers"), step=2)
         return _named_nodes(self.config.get(attribute.lstrip("_")))
 
 
-def _named_nodes(value):
+def _named_nodes(value, step=1):
     values = value.values() if isinstance(value, dict) else value
     nodes, used = {}, {}
     for each in values if isinstance(values, (list, tuple)) else ():
         node = _Node(each)
         if node.of_class:
             name = layouts.snake_case(node.of_class)
-            used[name] = number = used.get(name, -1) + 1
+            used[name] = number = used.get(name, -step) + step
             nodes[f"{name}_{number}" if number else name] = node
     return nodes
 
@@ -127,7 +140,7 @@ def _list(group, component, nodes, names, kind, known) -> Iterator[StoredArray]:
         raise ValueError("its groups are nested deeper than any model's")
     if kind == "weight":
         kind = layouts.kind_of(component, None, ([], []))
-    if component != "layers" and not known:
+    if component not in ("layers", _LAYERS_IN_KERAS_2) and not known:
         # Without the layers' names this tells two lists apart.
         names = (*names, component)
     for inner, child in _in_order(group.groups, nodes):

@@ -20,10 +20,11 @@ _DENSE = (
     f"kernel bias? {_AMAX}",
     "kernel# bias? kernel_scale",
     "kernel# bias? kernel_scale kernel_zero# g_idx?",
-    "bias? quantized_kernel# kernel_scale kernel_zero g_idx",
-    "bias? quantized_kernel# kernel_scale kernel_zero# g_idx",
-    "bias? quantized_kernel# kernel_scale kernel_zero awq_scales g_idx",
-    "bias? quantized_kernel# kernel_scale kernel_zero# awq_scales g_idx",
+    # GPTQ and AWQ; Keras 3.15 loses the zero points.
+    "bias? kernel# kernel_scale kernel_zero? g_idx",
+    "bias? kernel# kernel_scale kernel_zero# g_idx",
+    "bias? kernel# kernel_scale kernel_zero? awq_scales g_idx",
+    "bias? kernel# kernel_scale kernel_zero# awq_scales g_idx",
 )
 _EMBEDDING = (
     "embeddings",
@@ -44,8 +45,11 @@ LAYOUTS = {
         *_EMBEDDING,
         f"embeddings {_REVERSE}",
         f"embeddings# embeddings_scale {_REVERSE}# {_REVERSE}_scale",
-        f"embeddings# embeddings_scale embeddings_zero#? g_idx? {_REVERSE}# {_REVERSE}_scale "
-        f"{_REVERSE}_zero#?",
+        *(
+            f"embeddings# embeddings_scale embeddings_zero# g_idx? {_REVERSE}# {_REVERSE}_scale "
+            f"{_REVERSE}_zero{integers}"
+            for integers in ("", "#")
+        ),
     ),
     **dict.fromkeys(
         [
@@ -109,9 +113,26 @@ def class_of(name: str) -> str | None:
     return _CLASS_OF.get(name) or _CLASS_OF.get(re.sub(r"_\d+$", "", name))
 
 
+def classes_in(path: str) -> tuple[str, ...]:
+    """The class of the layer that a weight's path names, none where Keras did not make its name."""
+    of_class = class_of(path.rpartition("/")[0].rpartition("/")[2])
+    return (of_class,) if of_class else ()
+
+
+def numbered(name: str) -> tuple[str, int]:
+    """The two parts of a name in a list: `dense` and 12 of `dense_12`, and 0 of `dense`."""
+    match = re.fullmatch(r"(.*)_(\d{1,9})", name)
+    return (match[1], int(match[2])) if match else (name, 0)
+
+
+def without_number(name: str) -> str:
+    """A variable's name without the number that TensorFlow appends: `dense/kernel:0`."""
+    return re.sub(r":\d+$", "", name)
+
+
 def role_in(name: str) -> str:
     """The last part of a weight's name: `kernel` in `dense/kernel:0`, `weight` in `fc.weight`."""
-    return re.split(r"[/.]", name.partition(":")[0])[-1]
+    return re.split(r"[/.]", without_number(name))[-1]
 
 
 def names_in(layer_class: str, shapes: Sequence[tuple], integers: Sequence[bool]) -> list | None:
@@ -148,6 +169,9 @@ def _plausible(names, shapes):
     shape_of = dict(zip(names, shapes, strict=True))
     for name, shape in shape_of.items():
         if name.endswith("kernel") and len(shape) < 2:
+            return False
+        # Each scale has a zero point, where there are any.
+        if name.endswith("_zero") and shape != shape_of[name.removesuffix("zero") + "scale"]:
             return False
     if "recurrent_kernel" in shape_of:
         widths = {shape_of[name][-1] for name in names if len(shape_of[name])}

@@ -63,6 +63,9 @@ def arrays_of(root: Group) -> list[StoredArray]:
     weights = root.groups.get("model_weights", root)
     nodes = _nodes(root.attributes.get("model_config"))
     class_of = {node["config"]["name"]: node.get("class_name") for node in nodes}
+    version = root.attributes.get("keras_version") or weights.attributes.get("keras_version")
+    # Keras 1 wrote it beside a configuration, later ones do always.
+    keras_1 = version is None or version.startswith("1.")
     arrays, listed = [], set()
     for layer in [*_listed(weights, "layer_names"), "top_level_model_weights"]:
         group = _below(weights, layer.split("/"))
@@ -79,16 +82,16 @@ def arrays_of(root: Group) -> list[StoredArray]:
             if id(dataset) in listed:
                 raise ValueError(f"lists a weight {name!r} twice")
             listed.add(id(dataset))
-            arrays.append(_array(name, dataset, layer, class_of))
+            arrays.append(_array(name, dataset, layer, class_of, keras_1))
     slots = root.groups.get("optimizer_weights", Group())
     return [*mark_copies(arrays), *_optimizer(slots, ("optimizer_weights",))]
 
 
-def _array(name, dataset, layer, class_of):
-    path, role = name.partition(":")[0], layouts.role_in(name)
+def _array(name, dataset, layer, class_of, keras_1):
+    path, role = layouts.without_number(name), layouts.role_in(name)
     guessed = False
-    if "/" not in name and (keras_1 := _KERAS_1_NAME.search(name)):
-        role = _KERAS_1.get(keras_1["role"], keras_1["role"])
+    if keras_1 and (named := _KERAS_1_NAME.search(path)):
+        role = _KERAS_1.get(named["role"], named["role"])
     elif re.fullmatch(r"param_\d+", role):
         guessed = True
     owner = path.split("/")[-2] if "/" in path else layer

@@ -40,8 +40,7 @@ def merge(arrays: Sequence[StoredArray], alphas: Mapping[str, float]) -> list[St
         if a is None or b is None or not _fits(array, a, b):
             return array
         alpha = alphas.get(layer.rpartition("/")[2])
-        scale = 1.0 if alpha is None else alpha / a.shape[-1]
-        values = _Merged(array, a, b, np.float32(scale))
+        values = _Merged(array, a, b, 1.0 if alpha is None else alpha / a.shape[-1])
         return dataclasses.replace(array, values=values, guessed=array.guessed or alpha is None)
 
     return [merged(array) for array in arrays]
@@ -59,12 +58,15 @@ def _fits(kernel, a, b):
 
 @dataclass(frozen=True)
 class _Merged:
-    """The merged kernel's values, row by row of the kernel seen as a matrix."""
+    """The merged kernel's values, row by row of the kernel seen as a matrix.
+
+    Each step is rounded to the dtype that it has in the layer.
+    """
 
     kernel: StoredArray
     a: StoredArray
     b: StoredArray
-    scale: np.float32
+    scale: float
 
     def chunks(self) -> Iterator[np.ndarray]:
         return rechunked(self._pieces())
@@ -80,7 +82,10 @@ class _Merged:
             count = min(rows, n_rows - first)
             kernel = kernels.take(count * width).reshape(count, width)
             a = factors.take(count * rank).reshape(count, rank)
-            yield (kernel + self.scale * (a @ b)).astype(kernel.dtype).reshape(-1)
+            wide = np.promote_types(a.dtype, np.float32)
+            product = (a.astype(wide) @ b.astype(wide)).astype(a.dtype)
+            merged = kernel + a.dtype.type(self.scale) * product
+            yield merged.astype(kernel.dtype).reshape(-1)
 
 
 class _Taken:

@@ -14,6 +14,9 @@ import numpy as np
 from keras_benford.weights import layouts
 from keras_benford.weights.arrays import Range, StoredArray
 
+MOST_ARRAYS = 150_000
+"""How many arrays are read at most, from all of a model's files together."""
+_MOST_HEADER = 1 << 24
 _DTYPES = {
     **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "bfloat16"},
     **{"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"},
@@ -39,6 +42,8 @@ def arrays_of(path: str) -> list[StoredArray]:
         ) from error
     with open(path, "rb") as file:
         at = 8 + int.from_bytes(file.read(8), "little")
+    if at > _MOST_HEADER:
+        raise ValueError(f"{path}: declares a header of {at - 8:,} bytes; refused")
     arrays = []
     try:
         with safetensors.safe_open(path, framework="numpy") as opened:
@@ -64,6 +69,7 @@ def _array(path, name, shape, code, at):
         shape=shape,
         dtype=code if dtype is None else dtype.name,
         role=layouts.role_in(name),
+        classes=layouts.classes_in(name),
         # Formats that NumPy does not have are not counted, so never read.
         values=None if dtype is None else Range(path, at, math.prod(shape), dtype),
     )
