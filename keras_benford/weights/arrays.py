@@ -6,7 +6,9 @@ from the file by position and length, both checked against the file's size befor
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import hashlib
 import io
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -125,16 +127,25 @@ def rechunked(pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
 
 def mark_copies(arrays: Iterable[StoredArray]) -> list[StoredArray]:
     """Mark as a copy what has the path, the shape, the dtype and the values of one before it."""
-    marked, same = [], {}
+    arrays = list(arrays)
+    times = collections.Counter(map(_about, arrays))
+    marked, seen = [], set()
     for array in arrays:
-        others = same.setdefault((array.path, array.shape, array.dtype), [])
-        if any(_equal(array, other) for other in others):
-            array = dataclasses.replace(array, kind="copy")
-        others.append(array)
+        if times[_about(array)] > 1:
+            values = _about(array), _digest(array)
+            if values in seen:
+                array = dataclasses.replace(array, kind="copy")
+            seen.add(values)
         marked.append(array)
     return marked
 
 
-def _equal(first, second):
-    pairs = zip(first.chunks(), second.chunks(), strict=True)
-    return all(a.tobytes() == b.tobytes() for a, b in pairs)
+def _about(array):
+    return array.path, array.shape, array.dtype
+
+
+def _digest(array):
+    digest = hashlib.sha256()
+    for chunk in array.chunks():
+        digest.update(chunk.view(np.uint8))
+    return digest.digest()

@@ -43,7 +43,7 @@ def arrays_of(prefix: str) -> list[StoredArray]:
         shapes = reader.get_variable_to_shape_map()
         dtypes = reader.get_variable_to_dtype_map()
         names = _names(reader, shapes)
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
+    except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
         raise _damaged(prefix, error) from None
     _check_size(prefix, shapes, dtypes)
 
@@ -51,7 +51,7 @@ def arrays_of(prefix: str) -> list[StoredArray]:
         def read():
             try:
                 return reader.get_tensor(key)
-            except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
                 raise _damaged(prefix, error) from None
 
         return read

@@ -71,6 +71,7 @@ class _Node:
         self.config = inner if isinstance(inner, dict) else {}
         self.of_class = _text(config.get("class_name"))
         self.name = _text(self.config.get("name"))
+        self._parts = {}
 
     def part(self, attribute):
         """What the configuration says of a part that is a layer."""
@@ -83,10 +84,12 @@ class _Node:
 
     def parts(self, attribute):
         """The same of a part that is a list of layers, by the names that Keras gives them."""
-        if attribute == _LAYERS_IN_KERAS_2:
-            # There each layer that has weights stands twice, and is numbered twice.
-            return _named_nodes(self.config.get("layers"), step=2)
-        return _named_nodes(self.config.get(attribute.lstrip("_")))
+        # In Keras 2 each layer that has weights stands twice in its list, and is numbered twice.
+        of_keras_2 = attribute == _LAYERS_IN_KERAS_2
+        key = "layers" if of_keras_2 else attribute.lstrip("_")
+        if key not in self._parts:
+            self._parts[key] = _named_nodes(self.config.get(key), step=2 if of_keras_2 else 1)
+        return self._parts[key]
 
 
 def _named_nodes(value, step=1):

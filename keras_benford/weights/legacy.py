@@ -7,6 +7,7 @@ only what no name tells.
 
 from __future__ import annotations
 
+import collections
 import itertools
 import json
 import re
@@ -141,11 +142,11 @@ def _below(group, names):
 def _nodes(config):
     """What the configuration says of the model and of each layer that it names, outermost first."""
     try:
-        waiting = [json.loads(config)] if isinstance(config, str) else []
+        waiting = collections.deque([json.loads(config)] if isinstance(config, str) else [])
     except (ValueError, RecursionError):
-        waiting = []
+        return
     while waiting:
-        value = waiting.pop(0)
+        value = waiting.popleft()
         if isinstance(value, dict):
             inner = value.get("config")
             if isinstance(inner, dict) and isinstance(inner.get("name"), str):
