@@ -6,27 +6,22 @@ none passes through the HDF5 library.
 
 from __future__ import annotations
 
-import atexit
 import base64
-import contextlib
 import itertools
-import json
 import math
 import os
-import subprocess
-import sys
-import threading
 import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from keras_benford.weights import isolation
 from keras_benford.weights.arrays import CHUNK, InMemory, Range, fill, rechunked
 
 SECONDS = 10.0
 """How long listing a file's content may take, and a second more for each 10 MB of it."""
 _MOST_SECONDS = 120.0
-_MOST_BAND = 1 << 26
+_MOST_BAND = 1 << 25
 _MOST_TREE = 1 << 25
 _MOST_EXPANSION = 100
 _SHUFFLE, _DEFLATE, _FLETCHER = 2, 1, 3
@@ -92,7 +87,7 @@ def read_tree(path: str, *, start: int = 0, length: int | None = None, into: Gro
         OSError: if it cannot be read.
     """
     length = os.path.getsize(path) - start if length is None else length
-    answer, characters = _server().ask(path, start, length)
+    answer, characters = _ask(path, start, length)
     if "error" in answer:
         raise ValueError(f"{path}: {printable(answer['error'])}")
     root = Group() if into is None else into
@@ -293,80 +288,12 @@ def _pieces(values):
         yield values[first : first + CHUNK]
 
 
-class _Server:
-    """The process that runs the HDF5 library, started when it is first asked."""
-
-    def __init__(self):
-        self._process = None
-        self._lock = threading.Lock()
-
-    def ask(self, path, start, length):
-        """What `hdf5_index` says of a file, and how many characters that took."""
-        request = json.dumps({"path": os.path.abspath(path), "start": start, "length": length})
-        seconds = min(SECONDS + length / 1e7, _MOST_SECONDS)
-        with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self.stop()
-                self._process = self._started()
-            process = self._process
-            timer = threading.Timer(seconds, process.kill)
-            timer.start()
-            line = ""
-            try:
-                process.stdin.write(request + "\n")
-                process.stdin.flush()
-                line = process.stdout.readline(_MOST_TREE)
-            except OSError:  # It has ended.
-                pass
-            finally:
-                timed_out = not timer.is_alive()
-                timer.cancel()
-                # Also where this is interrupted: the answer must not be taken for the next one.
-                if timed_out or not line.endswith("\n"):
-                    self.stop()
-        if line.endswith("\n"):
-            return json.loads(line), len(line)
-        why = f"nothing found within {seconds:.0f} s"
-        if not timed_out:
-            why = f"the HDF5 library failed: {_ending(process)}"
-        return {"error": f"no readable HDF5 file ({why}); do fetch it again"}, 0
-
-    def _started(self):
-        code = (
-            "import sys; sys.path[:] = sys.argv[1:]; "
-            "from keras_benford.weights import hdf5_index; hdf5_index.serve()"
-        )
-        return subprocess.Popen(
-            [sys.executable, "-c", code, *sys.path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-        )
-
-    def stop(self):
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-            with contextlib.suppress(OSError):  # It may hold a request that was not taken.
-                process.stdin.close()
-
-
-def _ending(process):
-    return f"signal {-process.returncode}" if process.returncode < 0 else "it ended"
-
-
-_SERVERS = {}
-
-
-def _server():
-    """This process's own: a forked one must not share its parent's."""
-    pid = os.getpid()
-    if pid not in _SERVERS:
-        _SERVERS[pid] = server = _Server()
-        atexit.register(server.stop)
-    return _SERVERS[pid]
+def _ask(path, start, length):
+    """What `hdf5_index` says of a file, and how many characters that took."""
+    request = {"path": os.path.abspath(path), "start": start, "length": length}
+    server = isolation.server("hdf5_index", OPENBLAS_NUM_THREADS="1")
+    try:
+        answer, _, size = server.ask(request, min(SECONDS + length / 1e7, _MOST_SECONDS))
+    except isolation.LostError as error:
+        return {"error": f"no readable HDF5 file (the HDF5 library {error}); do fetch it again"}, 0
+    return answer, size
