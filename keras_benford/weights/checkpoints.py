@@ -18,6 +18,7 @@ import numpy as np
 
 from keras_benford.weights import isolation, layouts
 from keras_benford.weights.arrays import InMemory, StoredArray, mark_copies
+from keras_benford.weights.hdf5 import printable
 
 SECONDS = 120.0
 """How long TensorFlow may take to start and list what is there, or to read one variable."""
@@ -103,4 +104,4 @@ def _check_size(prefix, variables):
 
 
 def _damaged(prefix, error):
-    return ValueError(f"{prefix}: no whole TensorFlow checkpoint ({error})")
+    return ValueError(f"{prefix}: no whole TensorFlow checkpoint ({printable(str(error))})")

@@ -238,7 +238,7 @@ class Compressed:
         data = bytearray(stored)
         fill(file, memoryview(data), self.file)
         size = math.prod(self.chunk_shape) * self.dtype.itemsize
-        for i, (number, _) in reversed(list(enumerate(self.filters))):
+        for i, (number, parameters) in reversed(list(enumerate(self.filters))):
             if skipped >> i & 1:
                 continue
             if number == _FLETCHER:
@@ -253,13 +253,22 @@ class Compressed:
                 if not stream.eof:
                     data = b""
             elif number == _SHUFFLE and len(data) == size:
-                planes = np.frombuffer(data, np.uint8)
-                data = planes.reshape(self.dtype.itemsize, -1).T.tobytes()
+                data = _unshuffled(data, parameters)
         if len(data) != size:
             raise ValueError(
                 f"{self.file}: {self.name} is damaged (a chunk of the wrong length or checksum)"
             )
         return np.frombuffer(data, self.dtype).reshape(self.chunk_shape)
+
+
+def _unshuffled(data, parameters):
+    """The bytes of values of which first all first bytes were stored, then all second ones, …"""
+    if len(parameters) != 1 or not parameters[0]:
+        return b""
+    width = parameters[0]
+    whole = len(data) // width * width
+    planes = np.frombuffer(data, np.uint8, whole).reshape(width, -1)
+    return planes.T.tobytes() + bytes(data[whole:])
 
 
 def _has_checksum(data):

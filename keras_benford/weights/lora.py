@@ -83,9 +83,11 @@ class _Merged:
             kernel = kernels.take(count * width).reshape(count, width)
             a = factors.take(count * rank).reshape(count, rank)
             wide = np.promote_types(a.dtype, np.float32)
-            product = (a.astype(wide) @ b.astype(wide)).astype(a.dtype)
-            merged = kernel + a.dtype.type(self.scale) * product
-            yield merged.astype(kernel.dtype).reshape(-1)
+            # What overflows is infinite, and counted as that.
+            with np.errstate(all="ignore"):
+                product = (a.astype(wide) @ b.astype(wide)).astype(a.dtype)
+                merged = (kernel + a.dtype.type(self.scale) * product).astype(kernel.dtype)
+            yield merged.reshape(-1)
 
 
 class _Taken:
