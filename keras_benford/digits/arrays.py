@@ -19,7 +19,7 @@ from keras_benford.digits.table import (
     float64_table,
 )
 
-CHUNK = 1 << 14
+CHUNK = 1 << 16
 # Importing numba and loading its compiled loops takes as long as NumPy needs for 2e8 values. One
 # array this large rarely comes alone; once the loops are there, far smaller ones gain by them.
 PAYS_FOR_NUMBA = 1 << 24
