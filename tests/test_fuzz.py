@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import keras_benford as kb
-from benchmarks import fuzz_files
+from benchmarks import damaged_files, fuzz_files
 
 SEED = 20
 
@@ -46,7 +46,7 @@ def test_a_case_is_the_same_each_time(samples):
 
 
 def test_undamaged_files_agree_with_the_other_road(samples, monkeypatch):
-    monkeypatch.setattr(fuzz_files, "changed", lambda rng, name, content, donor: content)
+    monkeypatch.setattr(damaged_files, "changed", lambda rng, name, content, donor: content)
     assert set(outcomes(samples, range(40)).values()) == {"right"}
 
 
