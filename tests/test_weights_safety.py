@@ -1061,6 +1061,25 @@ def test_refuses_broken_checkpoints(how, checkpoint, tmp_path):
         refusal(path)
 
 
+@pytest.mark.parametrize("name", ["a", INDEX])
+def test_names_a_broken_checkpoint_once(name, checkpoint, tmp_path):
+    (tmp_path / INDEX).write_bytes((checkpoint.parent / INDEX).read_bytes())
+    (tmp_path / DATA).write_bytes(b"")
+    assert str(tmp_path) not in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a", INDEX])
+def test_a_checkpoint_without_tensorflow_is_one_clear_line(name, checkpoint, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    path = checkpoint.parent / name
+    with pytest.raises(ImportError) as caught:
+        kb.score(path)
+    assert str(caught.value) == (
+        f"{path}: reading a TensorFlow checkpoint takes TensorFlow; "
+        "do `pip install keras-benford[tensorflow]`, or save the model as .keras"
+    )
+
+
 MEASURE = r"""
 import re, resource, sys
 import keras_benford

@@ -38,7 +38,7 @@ def arrays_of(prefix: str) -> list[StoredArray]:
     """
     if importlib.util.find_spec("tensorflow") is None:
         raise ImportError(
-            f"{prefix}: reading a TensorFlow checkpoint takes TensorFlow; "
+            "reading a TensorFlow checkpoint takes TensorFlow; "
             "do `pip install keras-benford[tensorflow]`, or save the model as .keras"
         )
     variables = _ask(prefix)[0]["variables"]

@@ -225,7 +225,11 @@ def _checkpoint(prefix, path, kind="tf-checkpoint"):
     _check_regular(f"{prefix}.index", *glob.glob(f"{glob.escape(prefix)}.data-*"))
     from keras_benford.weights import checkpoints
 
-    return _finished(path, kind, lora.merge(checkpoints.arrays_of(prefix), {}))
+    try:
+        arrays = checkpoints.arrays_of(prefix)
+    except ValueError as error:
+        raise _about(path, error, prefix) from None
+    return _finished(path, kind, lora.merge(arrays, {}))
 
 
 def _folder(path):
