@@ -97,12 +97,10 @@ def _shares(mean, std, cumulative):
     if not (math.isfinite(largest) and std > 0):
         return np.full(9, math.nan)
     top = math.floor(math.log10(largest))
-    shares = np.zeros(9)
-    for k in range(top - _DECADES, top + 1):
-        edges = [d * 10.0**k for d in range(1, 11)]
-        positive = np.diff([cumulative(x) for x in edges])
-        negative = -np.diff([cumulative(-x) for x in edges])
-        shares += positive + negative
+    edges = [[d * 10.0**k for d in range(1, 11)] for k in range(top - _DECADES, top + 1)]
+    positive = np.array([[cumulative(x) for x in decade] for decade in edges])
+    negative = np.array([[cumulative(-x) for x in decade] for decade in edges])
+    shares = (np.diff(positive) - np.diff(negative)).sum(axis=0)
     # So near to zero the density is level, and all digits are equally frequent.
     lowest = 10.0 ** (top - _DECADES)
     return shares + (cumulative(lowest) - cumulative(-lowest)) / 9
