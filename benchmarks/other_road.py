@@ -1,6 +1,7 @@
 """What a file holds by h5py or safetensors, counted digit by digit, in a process of its own."""
 
 import contextlib
+import faulthandler
 import io
 import json
 import multiprocessing
@@ -49,6 +50,7 @@ class OtherRoad:
 def _answer(pipe, theirs):
     import resource
 
+    faulthandler.disable()  # pytest's would tell of a crash that is expected.
     theirs.close()
     resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 30))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
