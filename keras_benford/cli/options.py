@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from keras_benford import __version__
+from keras_benford.digits.arrays import available_cores
 
 SORT_KEYS = ("path", "mlh", "js", "mad", "size", "zeros", "nonfinite")
 _FILES = "files, folders (all models in them) or glob patterns"
@@ -80,11 +80,11 @@ def _add_selection(command):
 
 
 def _add_workers(command):
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = available_cores()
     command.add_argument(
         "--jobs",
         type=_jobs,
-        default=cores or 1,
+        default=cores,
         metavar="N",
         help=f"cores to use (default: {cores})",
     )

@@ -5,6 +5,7 @@ of 16 bits have so few patterns that a table holds the class of each.
 """
 
 import functools
+import os
 import sys
 import warnings
 
@@ -177,6 +178,13 @@ def compiled_loops():
             )
         return None
     return loops
+
+
+def available_cores():
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _array_of(values):

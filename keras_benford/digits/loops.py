@@ -3,12 +3,12 @@
 Imported by `arrays` when an array is large enough to pay for it, and only then.
 """
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
 
+from keras_benford.digits.arrays import available_cores
 from keras_benford.digits.table import N_CLASSES, float32_table, float64_table
 
 
@@ -27,7 +27,7 @@ def count_classes(patterns, threads=None):
     else:
         loop, table = _count64, float64_table()
     patterns = _read_only(patterns)
-    threads = threads or _available_cores()
+    threads = threads or available_cores()
     if threads == 1:
         return loop(patterns, table.offsets)
     with ThreadPoolExecutor(threads) as pool:
@@ -45,12 +45,6 @@ def _read_only(patterns):
     patterns = patterns.view()
     patterns.setflags(write=False)
     return patterns
-
-
-def _available_cores():
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @numba.njit(nogil=True, cache=True)

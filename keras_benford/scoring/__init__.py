@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_benford import weights as stored
 from keras_benford.digits import streams
+from keras_benford.digits.arrays import available_cores
 from keras_benford.scoring.comparison import Comparison, compare
 from keras_benford.scoring.results import LayerScore, Score
 from keras_benford.selection import Patterns, Weight, select, select_stored
@@ -173,10 +174,3 @@ def _rounded(mean, std):
         return {"mean": mean, "std": std}
     std = float(f"{std:.6g}")
     return {"mean": round(mean, 6 - math.floor(math.log10(std))) + 0.0, "std": std}
-
-
-def available_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
