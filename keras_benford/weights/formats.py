@@ -107,10 +107,10 @@ def _hdf5(path, root, config=None, kind="keras-weights"):
         if legacy.is_legacy(root):
             text = root.attributes.get("model_config")
             if isinstance(text, str):
-                parse_json(path, text.encode(), "its configuration")
-            arrays = _all_of(root, legacy.arrays_of(root))
-            arrays = lora.merge(arrays, legacy.lora_alphas(root))
-            return _model(path, root, "keras-legacy", arrays)
+                config = parse_json(path, text.encode(), "its configuration")
+            arrays = _all_of(root, legacy.arrays_of(root, config))
+            arrays = lora.merge(arrays, legacy.lora_alphas(config))
+            return _model(path, root, "keras-legacy", arrays, config)
         if not keras3.is_keras3(root):
             raise ValueError("an HDF5 file, but none that Keras wrote: it lists no layers")
         arrays = _all_of(root, keras3.arrays_of(root, config))
@@ -135,8 +135,7 @@ def _all_of(root, arrays):
 
 def _model(path, root, kind, arrays, config=None):
     variables = root.groups.get("vars", Group())
-    name = variables.attributes.get("name") or _name_in(config) or legacy.model_name(root)
-    return _finished(path, kind, arrays, name)
+    return _finished(path, kind, arrays, variables.attributes.get("name") or _name_in(config))
 
 
 def _name_in(config):

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import collections
 import itertools
-import json
 import re
+from typing import Any
 
 from keras_benford.weights import layouts
 from keras_benford.weights.arrays import StoredArray, mark_copies
@@ -36,34 +36,30 @@ def is_legacy(root: Group) -> bool:
     return "model_weights" in root.groups or bool(_listed(root, "layer_names"))
 
 
-def model_name(root: Group) -> str | None:
-    """The model's name, where the file has its configuration."""
-    for node in _nodes(root.attributes.get("model_config")):
-        return node["config"].get("name")
-    return None
-
-
-def lora_alphas(root: Group) -> dict[str, float]:
-    """`lora_alpha` of the layers that have one, by name."""
+def lora_alphas(config: Any) -> dict[str, float]:
+    """`lora_alpha` of the layers in a configuration that have one, by name."""
     found = {}
-    for node in _nodes(root.attributes.get("model_config")):
+    for node in _nodes(config):
         alpha = node["config"].get("lora_alpha")
         if isinstance(alpha, (int, float)) and not isinstance(alpha, bool):
             found[node["config"]["name"]] = alpha
     return found
 
 
-def arrays_of(root: Group) -> list[StoredArray]:
+def arrays_of(root: Group, config: Any = None) -> list[StoredArray]:
     """Name the arrays of such a file, in the model's own order.
 
     What two sub-models share is written twice; the second is marked as a copy.
+
+    Args:
+        root: the file's root group.
+        config: the model's configuration, read as JSON, where the file has one.
 
     Raises:
         ValueError: if the file lists what it does not hold.
     """
     weights = root.groups.get("model_weights", root)
-    nodes = _nodes(root.attributes.get("model_config"))
-    class_of = {node["config"]["name"]: node.get("class_name") for node in nodes}
+    class_of = {node["config"]["name"]: node.get("class_name") for node in _nodes(config)}
     version = root.attributes.get("keras_version") or weights.attributes.get("keras_version")
     # Keras 1 wrote it beside a configuration, later ones do always.
     keras_1 = version is None or version.startswith("1.")
@@ -141,10 +137,7 @@ def _below(group, names):
 
 def _nodes(config):
     """What the configuration says of the model and of each layer that it names, outermost first."""
-    try:
-        waiting = collections.deque([json.loads(config)] if isinstance(config, str) else [])
-    except (ValueError, RecursionError):
-        return
+    waiting = collections.deque([config])
     while waiting:
         value = waiting.popleft()
         if isinstance(value, dict):
