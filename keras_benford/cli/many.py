@@ -87,11 +87,15 @@ def _in_processes(paths, options, jobs):
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
         futures = [pool.submit(score_one, path, options) for path in paths]
-        for path, future in zip(paths, futures, strict=True):
-            try:
-                yield future.result()
-            except BrokenProcessPool:
-                yield _alone(path, options, context)
+        try:
+            for path, future in zip(paths, futures, strict=True):
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    yield _alone(path, options, context)
+        finally:
+            # Where this is interrupted, the files that wait are not scored first.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _alone(path, options, context):
