@@ -9,18 +9,24 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
-from keras import ops
+import numpy as np
+from keras import backend, ops
+from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from keras_benford import digits, statistics
-from keras_benford.digits import tensors
+from keras_benford.digits import backends, tensors
 from keras_benford.selection import Patterns, select
+
+# JAX has no integers of more than 32 bits unless told to. So a counter is two of them: these many
+# bits of the count, and the bits above. Seven more bits are room for the sum over 127 replicas.
+_LOW_BITS = 24
 
 
 @keras.saving.register_keras_serializable(package="keras_benford")
 class MLH(keras.metrics.Metric):
     """MLH of all values seen: their leading digits' correlation with Benford's law.
 
-    The state is nine 64-bit counters, exact for any number of values.
+    The state is nine counters, exact for up to 2^55 values.
 
     Args:
         name: the metric's name.
@@ -39,21 +45,40 @@ class MLH(keras.metrics.Metric):
 
     def __init__(self, name: str = "mlh", dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
-        self.counts = self.add_variable((9,), initializer="zeros", dtype="int64", name="counts")
+        self._counters = self.add_variable(
+            (2, 9), initializer="zeros", dtype="int32", name="counters"
+        )
         self._direction = "up"
+
+    @property
+    def counts(self) -> np.ndarray:
+        """`(9,)` int64 array: how many of the values seen lead with the digits 1 to 9."""
+        low, high = ops.convert_to_numpy(self._counters).astype(np.int64)
+        return low + (high << _LOW_BITS)
 
     def update_state(self, values: Any) -> None:
         """Count the leading digits of `values`, numbers of any shape; zeros and NaN have none."""
-        counts = ops.convert_to_tensor(digits.digit_counts(values), dtype="int64")
-        self.counts.assign(self.counts + counts)
+        counts = ops.convert_to_tensor(digits.digit_counts(values))
+        high = ops.right_shift(counts, _LOW_BITS)
+        low = counts - ops.left_shift(high, _LOW_BITS)
+        self._add(ops.cast(ops.stack([low, high]), "int32"))
 
     def merge_state(self, metrics: Iterable["MLH"]) -> None:
         """Add the counts of other `MLH` metrics, such as those of other shards of the data."""
         for metric in metrics:
-            self.counts.assign(self.counts + ops.convert_to_tensor(metric.counts))
+            self._add(ops.convert_to_tensor(metric._counters))
+
+    def _add(self, counters):
+        low, high = ops.unstack(self._counters + counters, 2)
+        carry = ops.right_shift(low, _LOW_BITS)
+        self._counters.assign(ops.stack([low - ops.left_shift(carry, _LOW_BITS), high + carry]))
 
     def result(self):
-        return ops.cast(statistics.mlh(ops.convert_to_tensor(self.counts)), self.dtype)
+        # MLH knows no origin. As their differences from the nines, counts survive the rounding to
+        # floats.
+        low, high = ops.unstack(ops.convert_to_tensor(self._counters), 2)
+        low, high = ops.cast(low - low[8], "float32"), ops.cast(high - high[8], "float32")
+        return ops.cast(statistics.mlh(low + high * float(1 << _LOW_BITS)), self.dtype)
 
 
 @keras.saving.register_keras_serializable(package="keras_benford")
@@ -95,6 +120,9 @@ class WeightsMLH(keras.metrics.Metric):
         self._direction = "up"
         self._warned = False
         self._model: weakref.ref[Any] | None = None
+        self._at_reset = None
+        if backend.backend() == "jax":
+            self._at_reset = self.add_variable((), initializer="zeros", name="at_reset")
         if model is not None:
             self.bind(model)
 
@@ -121,16 +149,27 @@ class WeightsMLH(keras.metrics.Metric):
     def update_state(self, y_true=None, y_pred=None, sample_weight=None):
         """Do nothing: the weights are read when the result is asked for."""
 
+    def reset_state(self):
+        if self._at_reset is not None and not in_stateless_scope():
+            is_built = self.model is not None and self.model.built
+            self._at_reset.assign(self._of_weights() if is_built else float("nan"))
+
     def result(self):
         if self.model is None:
             self._warn_once()
             return ops.cast(float("nan"), self.dtype)
+        if self._at_reset is not None and in_stateless_scope():
+            return ops.cast(self._at_reset, self.dtype)
+        return self._of_weights()
+
+    def _of_weights(self):
         # Anew each time, which in a graph is once: layers may be added, quantised, adapted.
         selection = select(self.model, include=self.include, exclude=self.exclude)
-        tallies = tensors.tally_each([weight.value() for weight in selection.counted])
-        tally = ops.sum(tallies, axis=0)
-        value = ops.where(tally[10] == 0, statistics.mlh(tally[:9]), float("nan"))
-        return ops.cast(value, self.dtype)
+        with backends.with_64_bits():
+            tallies = tensors.tally_each([weight.value() for weight in selection.counted])
+            tally = ops.sum(tallies, axis=0)
+            value = ops.where(tally[10] == 0, statistics.mlh(tally[:9]), float("nan"))
+            return ops.cast(value, self.dtype)
 
     def _warn_once(self):
         if not self._warned:

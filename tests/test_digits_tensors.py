@@ -191,9 +191,3 @@ def test_tensors_without_real_numbers_are_refused(make, message):
         with pytest.raises(TypeError, match=message) as caught:
             function(make())
         assert str(caught.value).startswith("expected `values`")
-
-
-def test_other_backends_are_told_what_to_do(programs, monkeypatch):
-    monkeypatch.setattr(tensors.backend, "backend", lambda: "jax")
-    with pytest.raises(NotImplementedError, match="received the backend 'jax'; do count NumPy"):
-        tally_each([tf.ones(3)])

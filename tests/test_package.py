@@ -163,7 +163,7 @@ LEVELS = {
 SIDEWAYS = {("callbacks", "metrics")}
 # Beside the standard library and NumPy: which modules may import what when they are imported …
 AT_ONCE = {
-    "keras": ["digits.tensors", "metrics", "callbacks", "callbacks.*"],
+    "keras": ["digits.tensors", "digits.backends", "metrics", "callbacks", "callbacks.*"],
     "numba": ["digits.loops"],
     "h5py": ["weights.hdf5_index"],
     "rich": ["scoring.tables"],
@@ -171,7 +171,9 @@ AT_ONCE = {
 # … and inside a function, when it is needed.
 WHEN_USED = {
     "keras": ["*"],
-    "tensorflow": ["digits.tensors", "weights.checkpoint_reader"],
+    "tensorflow": ["digits.backends", "weights.checkpoint_reader"],
+    "jax": ["digits.backends"],
+    "torch": ["digits.backends"],
     "google": ["weights.checkpoint_reader"],
     "safetensors": ["weights.safetensors"],
     "ml_dtypes": ["weights.*"],

@@ -98,6 +98,7 @@ class Checks:
         """
         if self._selection is None:
             self._selection = self._select()
+        self._fetch_state()
         tallies = count(self._selection.counted)
         broken = tallies[:, 10] > 0
         if broken.any() and not self._warned:
@@ -113,6 +114,14 @@ class Checks:
         of_layers = np.where(broken, np.nan, statistics.mlh(tallies[:, :9]))
         of_model = math.nan if broken.any() else statistics.mlh(tallies[:, :9].sum(axis=0))
         return of_model, of_layers
+
+    def _fetch_state(self):
+        """Have the variables of the model and its metrics hold their values, also within an epoch.
+
+        Under JAX they are handed from step to step, and Keras puts them back for whoever asks a
+        callback for its model.
+        """
+        _ = self.model
 
     def _step(self):
         """The optimizer's number of updates so far; None for a model without one."""

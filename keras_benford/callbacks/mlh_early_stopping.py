@@ -141,6 +141,7 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
 
     def _after_last_batch(self):
         if self._window is not None:
+            self._fetch_state()
             self._window.end_training()
 
     def on_test_begin(self, logs=None):

@@ -100,4 +100,11 @@ def _is_tensor(values):
     if isinstance(values, (list, tuple, np.ndarray)):
         return False
     roots = {kind.__module__.partition(".")[0] for kind in type(values).__mro__}
-    return not roots.isdisjoint({"keras", "tensorflow"})
+    if "keras" in roots:
+        return True
+    if roots.isdisjoint({"tensorflow", "jax", "jaxlib", "torch"}):
+        return False
+    # Those of another framework than the one that Keras runs on are arrays.
+    from keras import ops
+
+    return ops.is_tensor(values)

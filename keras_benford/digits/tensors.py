@@ -16,6 +16,7 @@ import math
 import numpy as np
 from keras import KerasTensor, Variable, backend, ops
 
+from keras_benford.digits import arrays, backends
 from keras_benford.digits.table import (
     DIGIT_OF_CLASS,
     N_CLASSES,
@@ -47,18 +48,37 @@ _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 
 def leading_digits(values):
     """Leading digits of a tensor: uint8, same shape. See `keras_benford.digits`."""
-    tensor = _as_floats(values)
-    column = ops.reshape(tensor, (-1, 1))
-    digits = ops.take(ops.convert_to_tensor(DIGIT_OF_CLASS), _classes(column), axis=0)
-    return ops.reshape(digits, ops.shape(tensor))
+    tensor = _as_tensor(values)
+    array = backends.host_array(tensor)
+    if array is not None:
+        return ops.convert_to_tensor(arrays.leading_digits(arrays.as_floats(array)))
+    with backends.with_64_bits():
+        column = ops.reshape(_as_floats(tensor), (-1, 1))
+        digits = ops.take(ops.convert_to_tensor(DIGIT_OF_CLASS), _classes(column), axis=0)
+        return ops.reshape(digits, ops.shape(tensor))
 
 
 def tally(values):
-    """Counts of digits 1 to 9, zeros and non-finite values of a tensor: `(11,)` int64."""
+    """Counts of digits 1 to 9, zeros and non-finite values of a tensor: `(11,)` integers.
+
+    They are int64, and int32 where JAX has no 64-bit integers.
+    """
     tensor = _as_tensor(values)
     size = _static_size(tensor)
-    counting = tally_each if size is not None and size >= _WORTH_COMPILING else tally_ops
-    return counting([tensor])[0]
+    large = size is not None and size >= _WORTH_COMPILING
+    if not backends.has_64_bits() and size >= 1 << 31:
+        raise ValueError(
+            f"expected fewer than 2^31 values, whose counts fit an int32; received {size:,}; "
+            "do count parts of them, or set jax_enable_x64"
+        )
+    array = None if large and backends.COMPILES else backends.host_array(tensor)
+    if array is not None:
+        counts = arrays.tally(arrays.as_floats(array))
+    else:
+        counts = (tally_each if large else tally_ops)([tensor])[0]
+    if not backends.has_64_bits():
+        return ops.cast(counts, "int32")
+    return ops.convert_to_tensor(counts)
 
 
 def tally_each(tensors):
@@ -71,23 +91,29 @@ def tally_each(tensors):
             bfloat16, float32, float64 and integers.
 
     Returns:
-        `(n, 11)` int64 tensor: for each what `keras_benford.digits.tally` gives.
+        `(n, 11)` int64 tensor: for each what `keras_benford.digits.tally` gives. Under JAX, which
+        may have no such tensors, do convert it to an array.
 
     Raises:
         TypeError: as `keras_benford.digits.tally`.
-        NotImplementedError: on backends other than TensorFlow.
 
     Example:
 
     >>> from keras import ops
-    >>> tally_each([ops.ones((2, 3)), ops.array([0.02, -7.0, 0.0])]).numpy()
+    >>> counts = tally_each([ops.ones((2, 3)), ops.array([0.02, -7.0, 0.0])])
+    >>> ops.convert_to_numpy(counts)
     array([[6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
            [1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0]])
     """
     tensors = [_as_tensor(tensor) for tensor in tensors]
     if not tensors:
         return tally_ops(tensors)
-    return _program(tuple((str(t.shape), str(t.dtype)) for t in tensors))(tensors)
+    if not backends.COMPILES:
+        in_memory = [backends.host_array(tensor) for tensor in tensors]
+        if all(array is not None for array in in_memory):
+            counts = [arrays.tally(arrays.as_floats(array)) for array in in_memory]
+            return ops.convert_to_tensor(np.stack(counts))
+    return _program(tally_ops, _signature(tensors))(tensors)
 
 
 def tally_ops(tensors):
@@ -103,39 +129,69 @@ def tally_ops(tensors):
         TypeError: as `tally_each`.
     """
     if not tensors:
-        return ops.zeros((0, 11), dtype="int64")
-    tensors = [_as_floats(tensor) for tensor in tensors]
-    groups = _groups(tensors)
-    counts = ops.concatenate(
-        [
-            _count_pool([tensors[i] for i in group])
-            if len(group) > 1
-            else _count_alone(tensors[group[0]])
-            for group in groups
-        ]
-    )
-    counts = ops.take(counts, np.argsort(np.concatenate(groups)), axis=0)
-    nines = counts[:, 0:1] + counts[:, 9:10]
-    return ops.concatenate(
-        [counts[:, 1:9], nines, counts[:, ZERO:NOT_FINITE], counts[:, NOT_FINITE:]], axis=1
-    )
+        return ops.convert_to_tensor(np.zeros((0, 11), "int64"))
+    with backends.with_64_bits():
+        tensors = [_as_floats(_as_tensor(tensor)) for tensor in tensors]
+        groups = _groups(tensors)
+        counts = ops.concatenate(
+            [
+                _count_pool([tensors[i] for i in group])
+                if len(group) > 1
+                else _count_alone(tensors[group[0]])
+                for group in groups
+            ]
+        )
+        counts = ops.take(counts, np.argsort(np.concatenate(groups)), axis=0)
+        nines = counts[:, 0:1] + counts[:, 9:10]
+        return ops.concatenate(
+            [counts[:, 1:9], nines, counts[:, ZERO:NOT_FINITE], counts[:, NOT_FINITE:]], axis=1
+        )
+
+
+def moments_each(tensors):
+    """Mean and standard deviation of the finite values of each tensor, by one compiled call.
+
+    Args:
+        tensors: as for `tally_each`.
+
+    Returns:
+        `(n, 2)` tensor, float64 if one of them is, else float32; NaN where no value is finite.
+    """
+    tensors = [_as_tensor(tensor) for tensor in tensors]
+    return _program(_moments_ops, _signature(tensors))(tensors)
+
+
+def host_array(values):
+    """The NumPy array of a tensor that lies in the host's memory, outside of any graph; else None.
+
+    JAX and PyTorch share the memory, TensorFlow copies.
+    """
+    return backends.host_array(_as_tensor(values))
+
+
+def _moments_ops(tensors):
+    moments = [_moments(_as_floats(tensor)) for tensor in tensors]
+    wide = any(_is_wide(each) for each in moments)
+    return ops.stack([ops.cast(each, "float64" if wide else "float32") for each in moments])
+
+
+def _moments(tensor):
+    values = ops.cast(tensor, "float64" if _is_wide(tensor) else "float32")
+    finite = ops.isfinite(values)
+    n = ops.sum(ops.cast(finite, values.dtype))
+    mean = ops.sum(ops.where(finite, values, 0)) / n
+    deviations = ops.where(finite, values - mean, 0)
+    return ops.stack([mean, ops.sqrt(ops.sum(deviations**2) / n)])
+
+
+def _signature(tensors):
+    return tuple((str(tensor.shape), str(tensor.dtype)) for tensor in tensors)
 
 
 @functools.lru_cache(maxsize=128)
-def _program(signature):
-    """`tally_ops` compiled, to be called with tensors of this signature only."""
-    if backend.backend() != "tensorflow":
-        raise NotImplementedError(
-            "expected Keras on the TensorFlow backend; "
-            f"received the backend {backend.backend()!r}; do count NumPy arrays instead"
-        )
-    import tensorflow as tf
-
-    # TensorFlow warns of retracing by the code it traces. These are many programs of one code,
-    # each traced once; a partial has no code and is told from the others.
-    compiled = tf.function(functools.partial(tally_ops), jit_compile=True, autograph=False)
-    # Variables must be read first: as arguments they cost twice the time, and are not exchangeable.
-    return lambda tensors: compiled([tf.convert_to_tensor(tensor) for tensor in tensors])
+def _program(function, signature):
+    """A function of tensors compiled, to be called with tensors of this signature only."""
+    return backends.compiled(function)
 
 
 def _groups(tensors):
@@ -163,6 +219,9 @@ def _count_alone(tensor):
     """Class counts `(1, 12)` of one tensor, of which only the tail is copied."""
     flat = ops.reshape(tensor, (-1,))
     size = ops.shape(flat)[0]
+    if not backends.COMPILES and size > _POOL:
+        # Every operation writes its result down: a part at a time bounds the memory for that.
+        return sum(_count_alone(flat[at : at + _POOL]) for at in range(0, size, _POOL))
     n_blocks, rest = size // _BLOCK, size % _BLOCK
     tail = ops.concatenate([flat[size - rest :], ops.zeros((_BLOCK - rest,), flat.dtype)])
     counts = ops.sum(_count_blocks(flat[: size - rest], n_blocks), axis=0)
@@ -222,7 +281,9 @@ def _classes(tensor):
 def _float64_positions(bits):
     positions = ops.bitwise_and(bits, np.int64(0x7FFF_FFFF_FFFF_FFFF))
     subnormals = ops.view(ops.cast(positions, "float64"), "int64") - np.int64(1074 << 52)
-    subnormals = ops.maximum(subnormals, np.int64(-52 << 52))
+    # Not `ops.maximum`, which makes 32 bits of integers under PyTorch.
+    zero = np.int64(-52 << 52)
+    subnormals = ops.where(subnormals > zero, subnormals, zero)
     return ops.where(positions < np.int64(1 << 52), subnormals, positions)
 
 
@@ -232,7 +293,7 @@ def _is_wide(tensor):
 
 def _static_size(tensor):
     shape = tensor.shape
-    if shape.rank is None or None in tuple(shape):
+    if getattr(shape, "rank", 0) is None or None in tuple(shape):
         return None
     return math.prod(shape)
 
@@ -260,12 +321,11 @@ def _as_tensor(values):
             f"expected `values` of dtype {', '.join((*_FLOATS, *_INTEGERS))}; "
             f"received a tensor of dtype {dtype}; do convert it first"
         )
-    return tensor
+    return ops.stop_gradient(tensor)
 
 
-def _as_floats(values):
+def _as_floats(tensor):
     """A float tensor with the same leading digits."""
-    tensor = _as_tensor(values)
     dtype = backend.standardize_dtype(tensor.dtype)
     if dtype in _FLOATS:
         return tensor

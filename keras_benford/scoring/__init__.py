@@ -32,8 +32,8 @@ def score(
 ) -> Score:
     """Score how closely a model's weights follow Benford's law, weight by weight and pooled.
 
-    The weights of a model in memory are counted by one compiled call, on the device where they are,
-    those in a file in chunks, by numba where that is installed.
+    The values of a file, and of a model in the host's memory, are counted in chunks, by numba where
+    that is installed and pays; those of a model on an accelerator by one compiled call there.
 
     Args:
         model: a built `keras.Model` or `keras.Layer`, or the path of a saved model, see
@@ -59,9 +59,7 @@ def score(
     if isinstance(model, (str, os.PathLike)):
         return score_file(model, include=include, exclude=exclude, threads=threads)
     selection = select(model, include=include, exclude=exclude)
-    tallies = count(selection.counted)
-    moments = [_moments(weight.value()) for weight in selection.counted]
-    return _score(model.name, selection, tallies, moments)
+    return _score(model.name, selection, _summaries_of_tensors(selection.counted, threads))
 
 
 def count(weights: Sequence[Weight]) -> np.ndarray:
@@ -74,7 +72,7 @@ def count(weights: Sequence[Weight]) -> np.ndarray:
 
     from keras_benford.digits import tensors
 
-    return np.asarray(ops.convert_to_numpy(tensors.tally_each([w.value() for w in weights])))
+    return ops.convert_to_numpy(tensors.tally_each([weight.value() for weight in weights]))
 
 
 def score_file(
@@ -98,24 +96,50 @@ def score_file(
     try:
         selection = select_stored(model.arrays, model.name, include=include, exclude=exclude)
         n_values = sum(math.prod(weight.shape) for weight in selection.counted)
-        if compiled is None:
-            compiled = n_values >= streams.PAYS_FOR_NUMBA
-        threads = threads or available_cores()
-        with ThreadPoolExecutor(threads) as pool:
-            summaries = [
-                streams.summarise(
-                    _watched(weight.value(), advance, n_values),
-                    pool=pool if threads > 1 else None,
-                    compiled=compiled,
-                )
-                for weight in selection.counted
-            ]
+        chunks = [_watched(weight.value(), advance, n_values) for weight in selection.counted]
+        summaries = _summaries(chunks, n_values, threads, compiled)
     except ValueError as error:
         text = str(error).removeprefix("`model`: ").removeprefix(f"{model.path}: ")
         raise ValueError(f"{model.path}: {text}") from None
-    tallies = np.array([summary.tally for summary in summaries])
-    moments = [(summary.mean, summary.std) for summary in summaries]
-    return _score(model.name, selection, tallies, moments, model.format)
+    return _score(model.name, selection, summaries, model.format)
+
+
+def _summaries(chunks, n_values, threads, compiled=None):
+    """A `streams.Summary` of each weight, whose values come in chunks."""
+    if compiled is None:
+        compiled = n_values >= streams.PAYS_FOR_NUMBA
+    threads = threads or available_cores()
+    with ThreadPoolExecutor(threads) as pool:
+        used = pool if threads > 1 else None
+        return [streams.summarise(each, pool=used, compiled=compiled) for each in chunks]
+
+
+def _summaries_of_tensors(weights, threads):
+    """A `streams.Summary` of each weight, computed on the device where it lies."""
+    from keras import ops
+
+    from keras_benford.digits import tensors
+
+    n_values = sum(math.prod(weight.shape) for weight in weights)
+    summaries, elsewhere = {}, {}
+    for i, weight in enumerate(weights):
+        array = tensors.host_array(weight.value())
+        if array is None:
+            elsewhere[i] = weight.value()
+        else:
+            (summaries[i],) = _summaries([_chunks(array)], n_values, threads)
+    if elsewhere:
+        tallies = ops.convert_to_numpy(tensors.tally_each(elsewhere.values()))
+        moments = ops.convert_to_numpy(tensors.moments_each(elsewhere.values()))
+        for i, tally, (mean, std) in zip(elsewhere, tallies, moments.tolist(), strict=True):
+            summaries[i] = streams.Summary(tally, mean, std)
+    return [summaries[i] for i in range(len(weights))]
+
+
+def _chunks(array):
+    flat = array.ravel()
+    for at in range(0, flat.size, streams.CHUNK):
+        yield flat[at : at + streams.CHUNK]
 
 
 def _watched(chunks, advance, n_values):
@@ -125,20 +149,20 @@ def _watched(chunks, advance, n_values):
             advance(chunk.size, n_values)
 
 
-def _score(name, selection, tallies, moments, kind=None):
+def _score(name, selection, summaries, kind=None):
     layers = tuple(
         LayerScore(
-            **_split(tally),
+            **_split(summary.tally),
             path=weight.path,
             shape=weight.shape,
             dtype=weight.dtype,
             guessed=weight.guessed,
-            **_rounded(*mean_and_std),
+            **_rounded(summary.mean, summary.std),
         )
-        for weight, tally, mean_and_std in zip(selection.counted, tallies, moments, strict=True)
+        for weight, summary in zip(selection.counted, summaries, strict=True)
     )
     return Score(
-        **_split(tallies.sum(axis=0)),
+        **_split(np.sum([summary.tally for summary in summaries], axis=0)),
         name=name,
         layers=layers,
         skipped=selection.skipped,
@@ -153,19 +177,6 @@ def _split(tally):
         "zeros": int(tally[9]),
         "nonfinite": int(tally[10]),
     }
-
-
-def _moments(tensor):
-    """Mean and standard deviation of a tensor's finite values, computed where it is."""
-    from keras import backend, ops
-
-    wide = backend.standardize_dtype(tensor.dtype) == "float64"
-    values = ops.cast(tensor, "float64" if wide else "float32")
-    finite = ops.isfinite(values)
-    n = ops.sum(ops.cast(finite, values.dtype))
-    mean = ops.sum(ops.where(finite, values, 0)) / n
-    deviations = ops.where(finite, values - mean, 0)
-    return float(mean), float(ops.sqrt(ops.sum(deviations**2) / n))
 
 
 def _rounded(mean, std):

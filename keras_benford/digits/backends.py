@@ -1,0 +1,87 @@
+"""What differs between Keras' backends, as far as counting is concerned.
+
+TensorFlow and JAX compile the kernel of `tensors`. PyTorch runs it as it is, on a GPU; what lies in
+the host's memory NumPy counts where it lies, many times faster than PyTorch's own operations would.
+"""
+
+import contextlib
+import functools
+
+from keras import backend
+
+COMPILES = backend.backend() in ("tensorflow", "jax")
+"""Whether the kernel is compiled; otherwise each of its operations is done on its own."""
+
+
+def with_64_bits():
+    """A context in which there are 64-bit integers, which JAX leaves out unless told otherwise."""
+    if backend.backend() != "jax":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.enable_x64(True)
+
+
+def has_64_bits():
+    """Whether tensors outside of `with_64_bits` may be 64 bits wide."""
+    if backend.backend() != "jax":
+        return True
+    import jax
+
+    return jax.config.jax_enable_x64
+
+
+def compiled(function):
+    """A function of a list of tensors, compiled at its first call with their shapes and dtypes."""
+    if backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # TensorFlow warns of retracing by the code it traces. These are many programs of one code,
+        # each traced once; a partial has no code and is told from the others.
+        program = tf.function(functools.partial(function), jit_compile=True, autograph=False)
+        # Variables must be read first: as arguments they cost twice the time, and are not
+        # exchangeable.
+        return lambda tensors: program([tf.convert_to_tensor(tensor) for tensor in tensors])
+    if backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
+
+
+def host_array(tensor):
+    """See `tensors.host_array`."""
+    return _HOST_ARRAY.get(backend.backend(), lambda _: None)(tensor)
+
+
+def _host_array_of_tensorflow(tensor):
+    in_memory = hasattr(tensor, "numpy") and "CPU" in tensor.device
+    return tensor.numpy() if in_memory else None
+
+
+def _host_array_of_jax(tensor):
+    import jax
+    import numpy as np
+
+    if isinstance(tensor, jax.core.Tracer) or not tensor.is_fully_addressable:
+        return None
+    (device, *others) = tensor.devices()
+    return np.asarray(tensor) if not others and device.platform == "cpu" else None
+
+
+def _host_array_of_torch(tensor):
+    import torch
+
+    if torch.compiler.is_compiling() or tensor.device.type != "cpu":
+        return None
+    if tensor.dtype == torch.bfloat16:
+        # NumPy knows this format by ml_dtypes only, and PyTorch does not.
+        return tensor.view(torch.uint16).numpy().view("bfloat16")
+    return tensor.numpy()
+
+
+_HOST_ARRAY = {
+    "tensorflow": _host_array_of_tensorflow,
+    "jax": _host_array_of_jax,
+    "torch": _host_array_of_torch,
+}
