@@ -3,6 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from keras.src.trainers.data_adapters.generator_data_adapter import GeneratorDataAdapter
+
+from tests.backends import BACKEND
 
 # Keras says so at the end of every first epoch whose length it did not know.
 unknown_length = pytest.mark.filterwarnings("ignore:Your input ran out of data")
@@ -12,6 +15,23 @@ def two_classes(n=200, seed=0):
     """`(n, 8)` float32 points and their class, whether their sum is positive."""
     x = np.random.default_rng(seed).standard_normal((n, 8)).astype("float32")
     return x, (x.sum(axis=1) > 0).astype("int32")
+
+
+def batches_of_unknown_length(x, y, size):
+    """Data to go through anew in each epoch, which do not say how long they are."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.data.Dataset.from_tensor_slices((x, y)).batch(size).filter(lambda *_: True)
+
+    def batches():
+        for start in range(0, len(x), size):
+            yield x[start : start + size], y[start : start + size]
+
+    # Of a plain generator nothing is left for a second epoch.
+    adapter = GeneratorDataAdapter(batches())
+    adapter.generator = batches
+    return adapter
 
 
 def classifier(optimizer="adam", metrics=("accuracy",), seed=0, **compile_arguments):
