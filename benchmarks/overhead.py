@@ -1,13 +1,21 @@
-"""What counting costs while a network trains: in the callbacks' hooks, and inside a training step.
+"""What counting costs while a network trains: in the callbacks' hooks, and in `fit` as a whole.
 
-    python -m benchmarks.overhead
+    KERAS_BACKEND=jax python -m benchmarks.overhead
 
-Three questions: how long all kernels of DenseNet-121 take to count, which share of `fit` passes in
-the hooks of `MLHEarlyStopping`, and how much slower a training step is with `WeightsMLH` compiled
-into it. The last is the median over pairs of steps, one with and one without, taken in turn.
+Four questions, of which `--only` picks some. `densenet`: how long do all kernels of DenseNet-121
+take to count? `hooks`: which share of `fit` passes in the hooks of `MLHEarlyStopping`? `fit`: how
+much longer does `fit` take with a check each epoch than without? `metric`: how much slower is a
+training step with `WeightsMLH` compiled into it, and under JAX, where that counts once an epoch, a
+`fit`?
+
+What is slower is told by pairs, one with and one without, taken in turn and the other way round
+each time: the median of their ratios, and the quartiles. A first pair, which compiles, is left out;
+the share of the hooks is that of a new network's `fit`, compiling included.
 """
 
 import argparse
+import functools
+import importlib
 import os
 import statistics
 import time
@@ -35,34 +43,76 @@ HOOKS = (
 BATCH = 512
 
 
-def main():
+def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=20, help="epochs of each timed fit")
+    parser.add_argument("--epochs", type=int, default=20, help="epochs of a fit, for the hooks")
+    parser.add_argument("--pair-epochs", type=int, default=3, help="epochs of each fit of a pair")
     parser.add_argument("--pictures", type=int, default=50_000, help="pictures of an epoch")
+    parser.add_argument("--pairs", type=int, default=15, help="pairs of fits")
     parser.add_argument(
         "--repeats", type=int, default=100, help="counts of DenseNet, pairs of steps"
     )
-    arguments = parser.parse_args()
-    table = Table(title="cost of counting", show_header=False)
+    measures = {
+        "densenet": lambda a: densenet_rows(a.repeats),
+        "hooks": lambda a: hook_rows(a.pictures, a.epochs),
+        "fit": lambda a: fit_rows(a.pictures, a.pair_epochs, a.pairs),
+        "metric": metric_rows,
+    }
+    parser.add_argument("--only", nargs="+", choices=measures, default=list(measures))
+    arguments = parser.parse_args(argv)
+    table = Table(title=f"cost of counting: {setting()}", show_header=False)
     table.add_column("what")
     table.add_column("how much", justify="right")
-    for row in (
-        *densenet_rows(arguments.repeats),
-        *hook_rows(arguments.pictures, arguments.epochs),
-        *step_rows(arguments.repeats),
-    ):
-        table.add_row(*row)
-    Console().print(table)
+    for measure in arguments.only:
+        for row in measures[measure](arguments):
+            table.add_row(*row)
+    Console(width=120).print(table)
+
+
+def setting():
+    """What was measured on: Keras, its backend and the device."""
+    backend = keras.config.backend()
+    return f"Keras {keras.__version__} on {backend} {backend_version()}, {device_kind()}"
+
+
+def backend_version():
+    return importlib.import_module(keras.config.backend()).__version__
+
+
+def device_kind():
+    """The name of the device that the backend computes on, such as `cpu` or that of a GPU."""
+    backend = keras.config.backend()
+    if backend == "jax":
+        import jax
+
+        return jax.devices()[0].device_kind
+    if backend == "torch":
+        import torch
+
+        device = keras.ops.zeros(()).device
+        return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    return details.get("device_name", "gpu" if gpus else "cpu")
 
 
 def densenet_rows(repeats):
-    model = keras.applications.DenseNet121(weights=None)
-    counted = select(model).counted
-    seconds = [timed(lambda: count(counted)) for _ in range(repeats + 1)]
+    counted, seconds = densenet_seconds(repeats)
     millions = sum(np.prod(weight.shape) for weight in counted) / 1e6
     what = f"DenseNet-121, {len(counted)} kernels, {millions:.1f} million weights"
     yield f"{what}: first count", f"{seconds[0]:.2f} s"
     yield f"{what}: later counts, median", f"{1e3 * statistics.median(seconds[1:]):.1f} ms"
+
+
+def densenet_seconds(repeats):
+    """The kernels of DenseNet-121, and the seconds of a first count and of `repeats` others."""
+    model = keras.applications.DenseNet121(weights=None)
+    # JAX and GPUs make the weights while Python goes on: wait for them.
+    model.get_weights()
+    counted = select(model).counted
+    return counted, [timed(lambda: count(counted)) for _ in range(repeats + 1)]
 
 
 def hook_rows(pictures, epochs):
@@ -98,17 +148,52 @@ def timed_callback(callback):
     return callback
 
 
-def step_rows(pairs):
-    x, y = data(BATCH)
+def fit_rows(pictures, epochs, pairs):
+    what = f"fit, {epochs} epochs of {pictures:,}: slower with a check each epoch"
+    yield what, slower(*fit_seconds(pictures, epochs, pairs))
+
+
+def fit_seconds(pictures, epochs, pairs):
+    """Seconds of the same network's `fit` without and with `MLHEarlyStopping`: two lists."""
+    x, y = data(pictures)
+    fit = functools.partial(network().fit, x, y, batch_size=BATCH, epochs=epochs, verbose=0)
+    return paired_seconds(fit, lambda: fit(callbacks=[kb.MLHEarlyStopping(patience=10**6)]), pairs)
+
+
+def metric_rows(arguments):
     without, with_metric = network(), network(with_metric=True)
-    ratios = []
+    if keras.config.backend() == "jax":
+        # Here the metric counts as an epoch begins, not in the step.
+        x, y = data(arguments.pictures)
+        settings = {"batch_size": BATCH, "epochs": arguments.pair_epochs, "verbose": 0}
+        runs = [functools.partial(model.fit, x, y, **settings) for model in (without, with_metric)]
+        what = f"fit, {arguments.pair_epochs} epochs of {arguments.pictures:,}"
+        pairs = arguments.pairs
+    else:
+        batch = data(BATCH)
+        runs = [functools.partial(m.train_on_batch, *batch) for m in (without, with_metric)]
+        what, pairs = "training step", arguments.repeats
+    yield f"{what}: slower with WeightsMLH", slower(*paired_seconds(*runs, pairs))
+
+
+def paired_seconds(without, with_it, pairs):
+    """Seconds of two functions called in turn, less the first pair, which compiles: two lists."""
+    seconds = {without: [], with_it: []}
     for pair in range(pairs + 1):
-        models = [without, with_metric] if pair % 2 else [with_metric, without]
-        seconds = {model: timed(lambda model=model: model.train_on_batch(x, y)) for model in models}
-        ratios.append(seconds[with_metric] / seconds[without])
-    # The first pair compiles the steps.
-    slower = 100 * (statistics.median(ratios[1:]) - 1)
-    yield f"training step with WeightsMLH, median of {pairs} pairs", f"{slower:+.1f} %"
+        for function in (without, with_it) if pair % 2 else (with_it, without):
+            seconds[function].append(timed(function))
+    return seconds[without][1:], seconds[with_it][1:]
+
+
+def quartiles_of_ratios(seconds, others):
+    """Quartiles of the ratios pair by pair: an array of the lower one, the median, the upper."""
+    return np.percentile(np.divide(seconds, others), (25, 50, 75))
+
+
+def slower(without, with_it):
+    """How much slower it is with something than without, from the seconds of pairs."""
+    low, median, high = 100 * (quartiles_of_ratios(with_it, without) - 1)
+    return f"{median:+.2f} % (quartiles {low:+.2f} to {high:+.2f}, {len(without)} pairs)"
 
 
 def network(with_metric=False):
