@@ -17,6 +17,7 @@ from keras import layers
 import keras_benford as kb
 from keras_benford.cli import main, many
 from keras_benford.cli.files import expand
+from tests.backends import needs_tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +283,7 @@ class TestFiles:
         assert expand([str(tmp_path)]) == [str(tmp_path / "big.weights.json")]
         assert kb.score(tmp_path / "big.weights.json").size == 3200
 
+    @needs_tensorflow
     def test_a_saved_model_and_an_unzipped_one_are_one_each(self, tmp_path):
         model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
         model.export(tmp_path / "exported", verbose=False)

@@ -15,6 +15,7 @@ pytest.importorskip("matplotlib", reason="needs matplotlib").use("Agg")
 
 from examples import early_stopping  # noqa: E402
 from examples.experiments import datasets, models, records  # noqa: E402
+from tests.backends import needs_tensorflow  # noqa: E402
 
 
 def prepared(name):
@@ -33,6 +34,7 @@ def test_the_first_steps_of_the_readme_run(capsys):
     assert "not counted, a bias: starts from a constant: sequential" in said
 
 
+@needs_tensorflow  # which writes TensorBoard's files
 def test_early_stopping_compares_four_ways_and_writes_its_results(tmp_path, capsys):
     record = tmp_path / "runs.jsonl"
     early_stopping.main(
@@ -140,6 +142,7 @@ def test_tfds_sets_load_whole(name, shape, train):
     assert np.unique(data.y_train).tolist() == list(range(10))
 
 
+@needs_tensorflow
 @pytest.mark.dataset
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])
 def test_early_stopping_runs_on_tfds_sets(name, tmp_path, capsys):
@@ -169,6 +172,7 @@ def test_the_small_alexnet_starts_where_the_authors_runs_do():
     assert kb.score(model).mlh == pytest.approx(0.96966, abs=5 * 0.00028)
 
 
+@needs_tensorflow  # whose version a record has
 def test_records_are_lines_that_can_be_summarised(tmp_path):
     path = tmp_path / "new" / "runs.jsonl"
     assert records.read(path) == []

@@ -11,7 +11,10 @@ import pytest
 
 import keras_benford as kb
 from benchmarks import damaged_files, fuzz_files
+from tests.backends import needs_tensorflow
 
+# The campaign's undamaged files are written by TensorFlow; reading them has no backend.
+pytestmark = needs_tensorflow
 SEED = 20
 
 

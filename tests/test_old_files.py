@@ -15,6 +15,7 @@ import pytest
 import keras_benford as kb
 from keras_benford.weights import open_model
 from tests import oracle
+from tests.backends import needs_tensorflow
 
 FILES = Path(__file__).parent / "files"
 EXPECTED = json.loads((FILES / "expected.json").read_text())
@@ -34,6 +35,7 @@ FORMATS = {
     ".ckpt.index": "tf-checkpoint",
     "saved_model.pb": "tf-savedmodel",
 }
+BY_TENSORFLOW = (".ckpt.index", "saved_model.pb")
 # Keras' legacy whole-model files, whatever they are called.
 FORMAT_OF = {"tensorflow-2.12.1.keras": "keras-legacy"}
 
@@ -47,7 +49,10 @@ def _saved_models():
         for file in about["files"]:
             if file.endswith(WHOLE):
                 yield pytest.param(
-                    version, file, id=Path(file).name if "/" not in file else version
+                    version,
+                    file,
+                    id=Path(file).name if "/" not in file else version,
+                    marks=[needs_tensorflow] * file.endswith(BY_TENSORFLOW),
                 )
 
 

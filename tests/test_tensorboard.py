@@ -2,8 +2,10 @@ import keras
 import pytest
 
 import keras_benford as kb
+from tests.backends import needs_tensorflow
 from tests.training import classifier, two_classes
 
+pytestmark = needs_tensorflow  # which writes TensorBoard's files
 event_accumulator = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator", reason="needs tensorboard"
 )
