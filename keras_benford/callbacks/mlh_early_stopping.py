@@ -1,7 +1,10 @@
 """Early stopping by Benford's law in the weights, with no validation set."""
 
+import contextlib
+import copy
 import math
 import numbers
+import os
 import warnings
 from typing import Any
 
@@ -9,9 +12,20 @@ import keras
 
 from keras_benford import criteria
 from keras_benford.callbacks.accuracy import AccuracyWindow, accuracy_key, check_for_accuracy
+from keras_benford.callbacks.backup import Backup
 from keras_benford.callbacks.checks import Checks
 from keras_benford.selection import Patterns
 
+# What the decisions depend on and lead to, which a training that goes on must know.
+_KEPT = (
+    "best",
+    "best_epoch",
+    "best_step",
+    "wait",
+    "stopped_epoch",
+    "stop_reason",
+    "history",
+)
 _BETTER = {"mlh": "max", "eic": "min", "scaled_eic": "min", "symbolic_eic": "min"}
 
 
@@ -48,13 +62,19 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
             ends in "accuracy". Criteria take its mean over the batches since the last check.
         include: glob pattern(s) on weight paths, as for `keras_benford.score`.
         exclude: likewise.
+        backup_dir: a local folder in which to keep, from epoch to epoch, what a killed
+            training needs to go on: the state of this callback, the model and its optimizer. The
+            same `fit` started again in a new process goes on after the last epoch that was
+            finished, with the same decisions. The best weights are kept there too, and not in
+            memory. When `fit` ends, they stay as `best.weights.h5`, and the rest is removed.
 
     Attributes:
         best: the best value so far, or None.
         best_epoch, best_step: its epoch (from 0), and the optimizer's count of updates by then
             (for data of unknown length Keras' optimizers count one too many an epoch).
         best_weights: its weights, as `model.set_weights` takes them. Where `fit` is interrupted
-            (Ctrl-C), Keras calls no callback any more: they are kept here, not restored.
+            (Ctrl-C), Keras calls no callback any more: they are kept here, not restored. None with
+            `backup_dir`.
         stopped_epoch: the epoch (from 0) in which it stopped the training; 0 as well if it did
             not, which `stop_reason` tells.
         stop_reason: a sentence on why training ended; None before its end.
@@ -88,6 +108,7 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         accuracy: str | None = None,
         include: Patterns = None,
         exclude: Patterns = None,
+        backup_dir: str | os.PathLike | None = None,
     ) -> None:
         if monitor not in _BETTER:
             raise ValueError(
@@ -113,6 +134,8 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         self._set_up_checks(check_every, include, exclude)
         self.mlh_range = criteria.check_mlh_range(mlh_range)
         self.accuracy = accuracy
+        self.backup_dir = backup_dir
+        self._backup = None if backup_dir is None else Backup(backup_dir)
         self._forget()
 
     def _forget(self) -> None:
@@ -123,19 +146,73 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         self.history: dict[str, list[Any]] = {}
         self._window = None
         self._settled = True
+        self._best_file: str | None = None
+        self._records: list[dict[str, Any]] = []
+        self._resumed = False
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         self._forget()
         self._settled = self.monitor == "mlh" or check_for_accuracy(self.model, self.accuracy)
+        if self._backup is not None:
+            self._resume()
 
     def on_train_batch_begin(self, batch, logs=None):
         # From the second batch on all metrics have names: nobody waits an epoch for an error.
         if not self._settled:
             self._settled = check_for_accuracy(self.model, self.accuracy)
 
+    def _resume(self):
+        """Go on with the training that was interrupted, if there is one."""
+        self._records = self._backup.read(self.model, self.monitor)
+        self._resumed = bool(self._records)
+        if not self._resumed:
+            return
+        record = self._records[0]
+        self._take_up(record)
+        self._backup.restore(self.model, record)
+        # As `keras.callbacks.BackupAndRestore` does it. Beyond the last epoch `fit` trains no more.
+        self.model._initial_epoch = (
+            record["epoch"] if self.stop_reason is None else self.params["epochs"]
+        )
+        if self.verbose > 0:
+            print(f"{type(self).__name__}: goes on after epoch {record['epoch']}.")
+
+    def _take_up(self, record):
+        for name in _KEPT:
+            setattr(self, name, copy.deepcopy(record[name]))
+        self._best_file = record["best_file"]
+
+    def _follow(self, epoch):
+        """Go on where `fit` really begins.
+
+        A `BackupAndRestore` further down the list may have taken the model to its own last save: of
+        the same epoch, or of the one before.
+        """
+        self._resumed = False
+        self.model._initial_epoch = None
+        record, *earlier = self._records
+        if epoch == record["epoch"]:
+            self.model.stop_training = self.stop_reason is not None
+            if self._step() != record["step"]:
+                self._backup.restore(self.model, record)
+        elif earlier and epoch == earlier[0]["epoch"]:
+            self._records = earlier
+            self._take_up(earlier[0])
+            self._backup.restore_randomness(self.model, earlier[0])
+        else:
+            raise ValueError(
+                f"`backup_dir`: expected to go on with epoch {record['epoch'] + 1}; received epoch "
+                f"{epoch + 1}, from another callback or as `initial_epoch`; do agree with it, or "
+                f"remove {self.backup_dir}."
+            )
+
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)
+        if self._resumed:
+            self._follow(epoch)
+        elif self._backup is not None and not self._records:
+            self._save(epoch)
         if self._window is not None:
             self._window.begin_epoch()
 
@@ -146,6 +223,11 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
 
     def on_test_begin(self, logs=None):
         self._after_last_batch()
+
+    def _run_check(self, logs, *, inside_epoch):
+        # Nothing is left to decide in what another callback trains on after the end.
+        if self.stop_reason is None:
+            super()._run_check(logs, inside_epoch=inside_epoch)
 
     def _check(self, logs, *, inside_epoch):
         values = {"mlh": self._measure()[0]}
@@ -175,7 +257,7 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
             self.best_epoch = self._epoch
             self.best_step = step
             if self.restore_best_weights:
-                self.best_weights = self._weights()
+                self._keep_weights()
             if self.baseline is None or self._improves(value, self.baseline):
                 self.wait = 0
         elif self.wait >= self.patience and len(self.history["mlh"]) > 1:
@@ -189,21 +271,45 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         gain = value - reference if self.mode == "max" else reference - value
         return gain > self.min_delta
 
-    def _weights(self):
-        """The model's weights as they would be if training ended now."""
+    def _keep_weights(self):
+        """Keep the model's weights as they would be if training ended now."""
+        with self._averaged():
+            if self._backup is None:
+                self.best_weights = self.model.get_weights()
+            else:
+                n_checks = len(self.history["mlh"])
+                self._best_file = self._backup.save_best(self.model, n_checks)
+
+    @contextlib.contextmanager
+    def _averaged(self):
+        """Have the model hold the averages of its weights for a moment, if its optimizer does.
+
+        At the end of `fit` Keras overwrites the weights with their averages, and restoring raw ones
+        would undo that.
+        """
         optimizer = getattr(self.model, "optimizer", None)
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if not getattr(optimizer, "use_ema", False):
-            return self.model.get_weights()
-        # At the end of `fit` Keras overwrites the weights with their averages, and restoring raw
-        # ones would undo that: let it do so for a moment.
+            yield
+            return
         variables = self.model.trainable_variables
         raw = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
         optimizer.finalize_variable_values(variables)
-        averaged = self.model.get_weights()
+        yield
         for variable, values in zip(variables, raw, strict=True):
             variable.assign(values)
-        return averaged
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, logs)
+        if self._backup is not None:
+            self._save(epoch + 1)
+
+    def _save(self, epoch):
+        """Save what it takes to go on with this epoch."""
+        record = {name: copy.deepcopy(getattr(self, name)) for name in _KEPT}
+        record |= {"epoch": epoch, "step": self._step(), "best_file": self._best_file}
+        previous = self._records[0] if self._records else None
+        self._records = [self._backup.save(self.model, self.monitor, record, previous)]
 
     def on_train_end(self, logs=None):
         if self.stop_reason is None:
@@ -215,11 +321,17 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
                 "at `history`, or choose another `monitor`.",
                 stacklevel=2,
             )
-        restores = self.restore_best_weights and self.best_weights is not None
-        if restores:
+        restores = self.restore_best_weights and self.best is not None
+        if restores and self._backup is None:
             self.model.set_weights(self.best_weights)
+        elif restores:
+            self._backup.restore_best(self.model, self._best_file)
         if self.verbose > 0:
             epoch = f"the weights of epoch {self.best_epoch + 1}" if restores else "no weights"
             print(f"{type(self).__name__}: {self.stop_reason}; restored {epoch}.")
+        if self._backup is not None:
+            self._backup.finish(self._best_file)
+            self.model._initial_epoch = None
         self._window = None
         self._selection = None
+        self._records = []

@@ -31,6 +31,15 @@ def has_64_bits():
     return jax.config.jax_enable_x64
 
 
+def outside_graphs(function):
+    """Have `torch.compile` leave out this function where it meets it, instead of tracing NumPy."""
+    if backend.backend() != "torch":
+        return function
+    import torch
+
+    return torch.compiler.disable(function)
+
+
 def compiled(function):
     """A function of a list of tensors, compiled at its first call with their shapes and dtypes."""
     if backend.backend() == "tensorflow":
@@ -72,7 +81,7 @@ def _host_array_of_jax(tensor):
 def _host_array_of_torch(tensor):
     import torch
 
-    if torch.compiler.is_compiling() or tensor.device.type != "cpu":
+    if tensor.device.type != "cpu":
         return None
     if tensor.dtype == torch.bfloat16:
         # NumPy knows this format by ml_dtypes only, and PyTorch does not.

@@ -33,7 +33,8 @@ _BLOCK = _ROWS * _COLUMNS
 _EVEN_FIELDS = np.int64(sum(31 << (10 * lane) for lane in range(N_CLASSES // 2)))
 
 # Small tensors are copied into one row of blocks, at most this many values at a time, which bounds
-# the memory for the copy; a larger tensor is read where it lies.
+# the memory for the copy; a larger tensor is read where it lies. No more than 2^24, for which a
+# segment's sum in float32, as Keras has it under PyTorch, is exact.
 _POOL = 1 << 24
 # Fewer tensors than this are read where they lie: XLA does not write the concatenation of a few
 # down, but fuses it into what reads it, and then counts five to fifteen times as long.
@@ -46,6 +47,7 @@ _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 
 
+@backends.outside_graphs
 def leading_digits(values):
     """Leading digits of a tensor: uint8, same shape. See `keras_benford.digits`."""
     tensor = _as_tensor(values)
@@ -58,6 +60,7 @@ def leading_digits(values):
         return ops.reshape(digits, ops.shape(tensor))
 
 
+@backends.outside_graphs
 def tally(values):
     """Counts of digits 1 to 9, zeros and non-finite values of a tensor: `(11,)` integers.
 
@@ -81,6 +84,7 @@ def tally(values):
     return ops.convert_to_tensor(counts)
 
 
+@backends.outside_graphs
 def tally_each(tensors):
     """Tally each of several tensors, by one compiled call.
 
@@ -226,8 +230,7 @@ def _count_alone(tensor):
     tail = ops.concatenate([flat[size - rest :], ops.zeros((_BLOCK - rest,), flat.dtype)])
     counts = ops.sum(_count_blocks(flat[: size - rest], n_blocks), axis=0)
     counts = counts + _count_blocks(tail, 1)[0]
-    padding = ops.cast(_BLOCK - rest, "int64")
-    return ops.expand_dims(counts - padding * _one_hot_zero(), axis=0)
+    return counts - _zeros(ops.reshape(_BLOCK - rest, (1, 1)))
 
 
 def _count_pool(tensors):
@@ -243,7 +246,7 @@ def _count_pool(tensors):
     owners = np.repeat(np.arange(len(tensors), dtype=np.int32), n_blocks)
     blocks = _count_blocks(ops.concatenate(parts), int(n_blocks.sum()))
     counts = ops.segment_sum(blocks, owners, num_segments=len(tensors))
-    return counts - paddings[:, None] * _one_hot_zero()
+    return counts - _zeros(paddings[:, None])
 
 
 def _count_blocks(flat, n_blocks):
@@ -260,8 +263,10 @@ def _count_blocks(flat, n_blocks):
     return ops.reshape(ops.bitwise_and(fields, np.int64(1023)), (n_blocks, N_CLASSES))
 
 
-def _one_hot_zero():
-    return np.eye(N_CLASSES, dtype=np.int64)[ZERO]
+def _zeros(paddings):
+    """Class counts `(n, 12)` of numbers of zeros `(n, 1)`."""
+    one_hot = np.eye(N_CLASSES, dtype=np.int64)[ZERO]
+    return ops.cast(paddings, "int64") * ops.convert_to_tensor(one_hot)
 
 
 def _classes(tensor):

@@ -1,0 +1,308 @@
+"""A training that is killed goes on from its folder as if nothing had happened."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import keras_benford as kb
+from keras_benford.callbacks.backup import Backup
+from tests.training import assert_same_weights, two_classes
+
+# TensorFlow's own shuffling starts anew in each process; the others' goes on where it was.
+SHUFFLE = keras.backend.backend() != "tensorflow"
+
+
+def network(**optimizer):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(16, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(2),
+        ]
+    )
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(0.01, **optimizer), loss, metrics=["accuracy"])
+    return model
+
+
+class Killed(BaseException):
+    """What ends a training at once; nothing catches it."""
+
+
+class KillAt(keras.callbacks.Callback):
+    """Ends the training at the beginning of an epoch, or after a batch of it."""
+
+    def __init__(self, epoch, batch=None):
+        super().__init__()
+        self.at = epoch, batch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        if self.at == (epoch, None):
+            raise Killed
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.at == (self.epoch, batch):
+            raise Killed
+
+
+def train(folder=None, kill_at=None, *, callbacks=(), optimizer=(), epochs=30, **arguments):
+    """Train a new network until it ends or is killed; give the callback and the network."""
+    arguments = {"check_every": 0.5, "patience": 4, **arguments}
+    stopping = kb.MLHEarlyStopping(backup_dir=folder, **arguments)
+    model = network(**dict(optimizer))
+    callbacks = [each or stopping for each in (callbacks or [None])]
+    try:
+        model.fit(
+            *two_classes(),
+            epochs=epochs,
+            shuffle=SHUFFLE,
+            callbacks=[*callbacks, *([kill_at] if kill_at else [])],
+            verbose=0,
+        )
+    except Killed:
+        return None, None
+    return stopping, model
+
+
+def assert_same_training(left, right):
+    for name in ("history", "best", "best_epoch", "best_step", "stopped_epoch", "stop_reason"):
+        assert getattr(left[0], name) == getattr(right[0], name), name
+    assert_same_weights(left[1].get_weights(), right[1].get_weights())
+
+
+@pytest.mark.parametrize(
+    ("check_every", "optimizer"),
+    [("epoch", {"gradient_accumulation_steps": 2}), (0.5, {}), (3, {"use_ema": True})],
+    ids=["epoch-accumulation", "half-epoch", "batches-ema"],
+)
+def test_it_ends_as_if_it_had_never_been_killed(tmp_path, check_every, optimizer):
+    arguments = {"check_every": check_every, "optimizer": optimizer}
+    undisturbed = train(**arguments)
+    for kill_at in (KillAt(0, 2), KillAt(1), KillAt(2, 4), KillAt(2, 6)):
+        train(tmp_path, kill_at, **arguments)
+    assert_same_training(train(tmp_path, **arguments), undisturbed)
+
+
+def test_the_end_of_fit_is_reached_as_if_it_had_never_been_killed(tmp_path):
+    undisturbed = train(epochs=4, patience=99)
+    for kill_at in (KillAt(1), KillAt(3)):
+        train(tmp_path, kill_at, epochs=4, patience=99)
+    assert_same_training(train(tmp_path, epochs=4, patience=99), undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("before", "save_freq"),
+    [(True, "epoch"), (False, "epoch"), (True, 3)],
+    ids=["before", "after", "before-in-batches"],
+)
+def test_it_agrees_with_backup_and_restore(tmp_path, before, save_freq):
+    def callbacks():
+        theirs = keras.callbacks.BackupAndRestore(tmp_path / "theirs", save_freq=save_freq)
+        return [theirs, None] if before else [None, theirs]
+
+    undisturbed = train()
+    for kill_at in (KillAt(1), KillAt(2, 4)):
+        train(tmp_path / "ours", kill_at, callbacks=callbacks())
+    assert_same_training(train(tmp_path / "ours", callbacks=callbacks()), undisturbed)
+
+
+def test_it_follows_a_backup_and_restore_that_goes_back_into_an_epoch(tmp_path):
+    def callbacks():
+        return [None, keras.callbacks.BackupAndRestore(tmp_path / "theirs", save_freq=3)]
+
+    train(tmp_path / "ours", KillAt(1), callbacks=callbacks())
+    stopping, _ = train(tmp_path / "ours", callbacks=callbacks(), check_every="epoch", epochs=2)
+    # Theirs is at the sixth of seven batches, and begins their epoch again.
+    assert stopping.history["epoch"] == [0, 1]
+    assert stopping.history["step"] == [13, 20]
+
+
+class KillBetween(keras.callbacks.Callback):
+    """Stands between two callbacks, and ends the training at the end of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise Killed
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_a_kill_between_its_save_and_that_of_backup_and_restore_does_no_harm(tmp_path, before):
+    def callbacks(epoch):
+        theirs = keras.callbacks.BackupAndRestore(tmp_path / "theirs")
+        kill = KillBetween(epoch)
+        return [theirs, kill, None] if before else [None, kill, theirs]
+
+    undisturbed = train()
+    for epoch in (0, 2):
+        train(tmp_path / "ours", callbacks=callbacks(epoch))
+    assert_same_training(train(tmp_path / "ours", callbacks=callbacks(99)), undisturbed)
+
+
+def interrupt_write(monkeypatch, number, *, after):
+    """End the process' work at the so-manieth step of writing, before or after it is done."""
+    steps = iter(range(10**9))
+
+    def watched(function):
+        def step(*args, **kwargs):
+            hit = next(steps) == number
+            if hit and not after:
+                raise Killed
+            result = function(*args, **kwargs)
+            if hit:
+                raise Killed
+            return result
+
+        return step
+
+    for owner, name in (
+        (os, "replace"),
+        (os, "fsync"),
+        (Path, "unlink"),
+        (Path, "write_text"),
+        (h5py.Group, "create_dataset"),
+    ):
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+
+
+def save_epochs(folder, model, epochs):
+    """Save a training in which every weight is the number of the epoch, and the odd are best."""
+    backup, saved, best_file = Backup(folder), None, None
+    for epoch in epochs:
+        fill(model, epoch)
+        if epoch % 2:
+            best_file = backup.save_best(model, epoch)
+        record = {"epoch": epoch, "step": epoch, "best_file": best_file}
+        saved = backup.save(model, "mlh", record, saved)
+
+
+def fill(model, number):
+    for variable in [*model.weights, *model.optimizer.variables]:
+        variable.assign(np.full(variable.shape, number, dtype=variable.dtype))
+
+
+def numbers(model):
+    variables = [*model.weights, *model.optimizer.variables]
+    return {float(n) for v in variables for n in keras.ops.convert_to_numpy(v).ravel()}
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_kill_at_any_step_of_writing_leaves_what_can_be_gone_on_from(tmp_path, after):
+    model = network()
+    model.optimizer.build(model.trainable_variables)
+    for number in range(10**9):
+        folder = tmp_path / str(number)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            interrupt_write(monkeypatch, number, after=after)
+            try:
+                save_epochs(folder, model, range(1, 5))
+                break
+            except Killed:
+                pass
+        reached = max(numbers(model))
+        records = Backup(folder).read(model, "mlh")
+        assert [record["epoch"] for record in records] in (
+            [[reached, reached - 1][: int(reached)], [reached - 1, reached - 2][: int(reached) - 1]]
+        )
+        for record in records[:1]:
+            fill(model, 99)
+            Backup(folder).restore(model, record)
+            assert numbers(model) == {record["epoch"]}
+        for record in records:
+            Backup(folder).restore_best(model, record["best_file"])
+            last_odd = record["epoch"] - (record["epoch"] + 1) % 2
+            assert numbers(model) <= {last_odd, records[0]["epoch"]}
+        save_epochs(folder, model, [5, 6])
+        names = {path.name for path in folder.iterdir()}
+        assert names == {"state.json", "training-6.weights.h5", "best-5.weights.h5"}
+    assert number > 100
+
+
+def test_a_killed_process_goes_on(tmp_path):
+    command = [sys.executable, "-m", "benchmarks.killed", "--kills", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout.splitlines()[-1])
+    assert record["same"]
+    assert record["kills"] == 3
+
+
+def test_the_best_weights_stay_on_disk_when_training_has_ended(tmp_path):
+    stopping, model = train(tmp_path)
+    assert stopping.best_weights is None
+    assert [path.name for path in tmp_path.iterdir()] == ["best.weights.h5"]
+    loaded = network()
+    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer"):
+        loaded.load_weights(tmp_path / "best.weights.h5")
+    assert_same_weights(loaded.get_weights(), model.get_weights())
+    assert kb.score(tmp_path / "best.weights.h5").mlh == kb.score(model).mlh
+
+
+def test_a_fit_that_ended_is_not_gone_on_with(tmp_path):
+    first = train(tmp_path)
+    second = train(tmp_path)
+    assert_same_training(first, second)
+    stopping, model = second
+    model.fit(*two_classes(), epochs=1, callbacks=[stopping], verbose=0)
+    assert stopping.history["epoch"] == [0, 0]
+
+
+def test_it_says_where_it_goes_on(tmp_path, capsys):
+    train(tmp_path, KillAt(3))
+    train(tmp_path, verbose=1)
+    assert "MLHEarlyStopping: goes on after epoch 3." in capsys.readouterr().out
+
+
+def test_the_state_of_another_model_is_refused(tmp_path):
+    train(tmp_path, KillAt(2))
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["accuracy"])
+    stopping = kb.MLHEarlyStopping(backup_dir=tmp_path)
+    with pytest.raises(ValueError, match="`backup_dir`: expected the state of a training with"):
+        model.fit(*two_classes(), callbacks=[stopping], verbose=0)
+    assert (tmp_path / "state.json").exists()
+
+
+def test_the_state_of_another_monitor_is_refused(tmp_path):
+    train(tmp_path, KillAt(2))
+    with pytest.raises(ValueError, match="monitor mlh; received one with scaled_eic"):
+        train(tmp_path, monitor="mlh")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+def test_something_else_in_the_place_of_the_state_is_refused(tmp_path, text):
+    (tmp_path / "state.json").write_text(text)
+    with pytest.raises(ValueError, match=r"`backup_dir`: expected the state of a training in .*do"):
+        train(tmp_path)
+
+
+def test_broken_weights_in_the_history_survive(tmp_path):
+    def break_weights(epoch, _):
+        if epoch == 1:
+            kernel = breaker.model.layers[0].kernel
+            values = keras.ops.convert_to_numpy(kernel).copy()
+            values[0, 0] = np.nan
+            kernel.assign(values)
+
+    histories = []
+    for folder, kill in ((None, None), (tmp_path, KillAt(3)), (tmp_path, None)):
+        breaker = keras.callbacks.LambdaCallback(on_epoch_end=break_weights)
+        with pytest.warns(UserWarning, match="expected finite weights"):
+            stopping, _ = train(folder, kill, callbacks=[breaker, None], check_every="epoch")
+        histories.append(stopping and stopping.history)
+    np.testing.assert_array_equal(histories[0]["mlh"], histories[2]["mlh"])
+    assert np.isnan(histories[2]["mlh"][1:]).all()
