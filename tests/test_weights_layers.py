@@ -21,13 +21,13 @@ import shutil
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from keras import layers
 from safetensors.numpy import save_file
 
 import keras_benford as kb
 from keras_benford.selection import unique_paths
 from tests import oracle
+from tests.backends import array, holding, needs_tensorflow
 from tests.layer_cases import CASES
 
 # Keras' words on layers that it does not quantise.
@@ -54,7 +54,7 @@ def save_weights(model, folder):
 
 def save_sharded(model, folder):
     """In as many shards as can be: none holds more than the largest variable."""
-    largest = max(np.asarray(weight).nbytes for weight in model.weights)
+    largest = max(array(weight).nbytes for weight in model.weights)
     model.save_weights(folder / "model.weights.json", max_shard_size=largest * 1.01 / 2**30)
     return folder / "model.weights.json"
 
@@ -72,7 +72,7 @@ def save_h5_named_keras(model, folder):
 
 def values_by_path(model):
     paths = unique_paths(weight.path for weight in model.weights)
-    return dict(zip(paths, map(np.asarray, model.weights), strict=True))
+    return dict(zip(paths, map(array, model.weights), strict=True))
 
 
 def save_safetensors(model, folder):
@@ -99,6 +99,8 @@ def save_savedmodel(model, folder):
 
 
 def save_checkpoint(model, folder):
+    import tensorflow as tf
+
     return tf.train.Checkpoint(model=model).write(str(folder / "checkpoint"))
 
 
@@ -126,6 +128,15 @@ FORMATS = {
     "SavedModel": "tf-savedmodel",
     "checkpoint": "tf-checkpoint",
 }
+BY_TENSORFLOW = ("SavedModel", "checkpoint")
+
+
+def each_form(forms):
+    """Parameters, of which some need TensorFlow."""
+    marks = {form: [needs_tensorflow] * (form in BY_TENSORFLOW) for form in forms}
+    return [pytest.param(form, marks=marks[form]) for form in forms]
+
+
 KERAS_3 = ("keras", "unzipped", "weights.h5", "sharded")
 WITHOUT_CONFIGURATION = ("weights.h5", "sharded")
 WITHOUT_LORA_ALPHA = ("safetensors", "split safetensors", "SavedModel", "checkpoint")
@@ -255,7 +266,7 @@ def test_the_live_layer_has_the_digits_of_its_variables(case, saved):
         assert found == oracle.tally(merged(saved.model, path)).tolist()
 
 
-@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("form", each_form(WRITERS))
 class TestEachLayerInEachFormat:
     @pytest.fixture(autouse=True)
     def _as_far_as_keras_saves_it(self, name, form):
@@ -284,9 +295,12 @@ def reasons_of(skipped, name, form):
     return sorted((None if other_paths else part.path, part.reason) for part in skipped)
 
 
+@needs_tensorflow
 @pytest.mark.parametrize("name", [n for n, form in NOT_SAVED if form == "checkpoint"])
 def test_a_checkpoint_really_lacks_the_layers_in_lists(name, tmp_path):
     """When TensorFlow learns to write them, its exception above has to go."""
+    import tensorflow as tf
+
     case = next(param.values[0] for param in CASES if param.id == name)
     model = model_of(case.build(), case.inputs)
     reader = tf.train.load_checkpoint(save_checkpoint(model, tmp_path))
@@ -479,12 +493,13 @@ def model_name(request):
 
 @pytest.fixture(scope="module")
 def saved_model(model_name, tmp_path_factory):
-    model = MODELS[model_name]()
-    draw(model)
-    return Saved(model, tmp_path_factory.mktemp("model"))
+    with holding("float64" if "float64" in model_name else "float32"):
+        model = MODELS[model_name]()
+        draw(model)
+        yield Saved(model, tmp_path_factory.mktemp("model"))
 
 
-@pytest.mark.parametrize("form", WRITERS)
+@pytest.mark.parametrize("form", each_form(WRITERS))
 class TestDtypesQuantisationAndLoRA:
     def test_have_the_live_digit_counts_and_are_not_guessed(self, model_name, saved_model, form):
         live, stored = saved_model.live, saved_model[form]
