@@ -172,8 +172,8 @@ AT_ONCE = {
 WHEN_USED = {
     "keras": ["*"],
     "tensorflow": ["digits.backends", "weights.checkpoint_reader"],
-    "jax": ["digits.backends"],
-    "torch": ["digits.backends"],
+    "jax": ["digits.backends", "callbacks.processes"],
+    "torch": ["digits.backends", "callbacks.randomness"],
     "google": ["weights.checkpoint_reader"],
     "safetensors": ["weights.safetensors"],
     "ml_dtypes": ["weights.*"],
@@ -284,7 +284,7 @@ class TestWheel:
         assert (metadata / "licenses" / "LICENSE").exists()
         needed = [re.split(r"[<>=]", r)[0] for r in about.requires if "extra ==" not in r]
         assert sorted(needed) == ["h5py", "keras", "numpy", "rich"]
-        extras = {"tensorflow", "examples", "test"}
+        extras = {"tensorflow", "jax", "torch", "examples", "test", "test-base"}
         assert extras <= set(about.metadata.get_all("Provides-Extra"))
 
     def test_works_from_another_folder(self, wheel, tmp_path):
