@@ -18,6 +18,7 @@ from pathlib import Path
 
 from keras.src.saving import saving_lib
 
+from keras_benford.callbacks import processes
 from keras_benford.callbacks.randomness import random_state, set_random_state
 
 _STATE = "state.json"
@@ -27,6 +28,8 @@ _KINDS = ("training", "best")
 
 class Backup:
     """The folder of one training.
+
+    Several processes that train together share it.
 
     Args:
         folder: its path; it need not exist yet.
@@ -41,6 +44,12 @@ class Backup:
         Raises:
             ValueError: if they are those of another model or monitor, or not readable.
         """
+        split = [weight.path for weight in model.weights if not processes.is_at_hand(weight)]
+        if split:
+            raise ValueError(
+                "`backup_dir`: expected weights of which each process holds a copy; received some "
+                f"that are split between processes: {', '.join(split)}; do leave it out."
+            )
         path = self.folder / _STATE
         try:
             saved = json.loads(path.read_text(encoding="utf-8"))
@@ -84,9 +93,9 @@ class Backup:
         record = {**record, "training_file": training, "random": random_state(model)}
         records = [record] if previous is None else [record, previous]
         text = json.dumps({"identity": _identity(model, monitor), "records": records})
-        with self._replacing(_STATE) as path:
-            path.write_text(text, encoding="utf-8")
-        self._remove_all_but({training, *(each["best_file"] for each in records)})
+        self._save(_STATE, lambda path: path.write_text(text, encoding="utf-8"))
+        if processes.is_first_process():
+            self._remove_all_but({training, *(each["best_file"] for each in records)})
         return record
 
     def restore(self, model, record):
@@ -103,18 +112,23 @@ class Backup:
 
     def restore_best(self, model, file):
         """Give a model the weights that `save_best` saved."""
+        processes.wait_for_all("keras_benford: the best weights are saved")
         model.load_weights(self.folder / file, objects_to_skip=_skipped(model))
 
     def finish(self, best_file):
         """Forget the training, which has ended, and keep its best weights."""
+        processes.wait_for_all("keras_benford: the best weights are restored")
+        if not processes.is_first_process():
+            return
         if best_file is not None:
             os.replace(self.folder / best_file, self.folder / _BEST)
         (self.folder / _STATE).unlink(missing_ok=True)
         self._remove_all_but(())
 
     def _save(self, name, save):
-        with self._replacing(name) as path:
-            save(path)
+        if processes.is_first_process():
+            with self._replacing(name) as path, processes.alone():
+                save(path)
         return name
 
     @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from keras_benford import criteria
+from keras_benford.callbacks import processes
 from keras_benford.callbacks.accuracy import AccuracyWindow, accuracy_key, check_for_accuracy
 from keras_benford.callbacks.backup import Backup
 from keras_benford.callbacks.checks import Checks
@@ -275,7 +276,7 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         """Keep the model's weights as they would be if training ended now."""
         with self._averaged():
             if self._backup is None:
-                self.best_weights = self.model.get_weights()
+                self.best_weights = processes.whole_weights(self.model)
             else:
                 n_checks = len(self.history["mlh"])
                 self._best_file = self._backup.save_best(self.model, n_checks)

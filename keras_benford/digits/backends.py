@@ -58,6 +58,49 @@ def compiled(function):
     return function
 
 
+def compiled_count(function):
+    """The same for a function that gives a row of counts for each tensor.
+
+    Counts of parts add up: under JAX each device counts the parts that it holds of a sharded
+    tensor. Left to itself, the compiler would gather some of them on every device first.
+    """
+    program = compiled(function)
+    if backend.backend() != "jax":
+        return program
+
+    def count(tensors):
+        shardings = [getattr(tensor, "sharding", None) for tensor in tensors]
+        split = any(s is not None and not s.is_fully_replicated for s in shardings)
+        if not split or not all(hasattr(sharding, "spec") for sharding in shardings):
+            return program(tensors)
+        specs = tuple(sharding.spec for sharding in shardings)
+        return _counting_shards(function, shardings[0].mesh, specs)(tensors)
+
+    return count
+
+
+@functools.lru_cache(maxsize=128)
+def _counting_shards(function, mesh, specs):
+    import jax
+    import jax.numpy as jnp
+
+    def count_held(tensors):
+        with with_64_bits():
+            counts = []
+            for row, spec in zip(function(tensors), specs, strict=True):
+                # What several devices hold alike, the first of them counts.
+                split = jax.tree.leaves(tuple(spec))
+                alike = [axis for axis in mesh.axis_names if axis not in split]
+                is_first = sum(jax.lax.axis_index(axis) for axis in alike) == 0
+                counts.append(jnp.where(is_first, row, 0))
+            return jax.lax.psum(jnp.stack(counts), mesh.axis_names)
+
+    replicated = jax.sharding.PartitionSpec()
+    return jax.jit(
+        jax.shard_map(count_held, mesh=mesh, in_specs=(list(specs),), out_specs=replicated)
+    )
+
+
 def host_array(tensor):
     """See `tensors.host_array`."""
     return _HOST_ARRAY.get(backend.backend(), lambda _: None)(tensor)

@@ -117,7 +117,7 @@ def tally_each(tensors):
         if all(array is not None for array in in_memory):
             counts = [arrays.tally(arrays.as_floats(array)) for array in in_memory]
             return ops.convert_to_tensor(np.stack(counts))
-    return _program(tally_ops, _signature(tensors))(tensors)
+    return _program(backends.compiled_count, tally_ops, _signature(tensors))(tensors)
 
 
 def tally_ops(tensors):
@@ -162,7 +162,7 @@ def moments_each(tensors):
         `(n, 2)` tensor, float64 if one of them is, else float32; NaN where no value is finite.
     """
     tensors = [_as_tensor(tensor) for tensor in tensors]
-    return _program(_moments_ops, _signature(tensors))(tensors)
+    return _program(backends.compiled, _moments_ops, _signature(tensors))(tensors)
 
 
 def host_array(values):
@@ -193,9 +193,9 @@ def _signature(tensors):
 
 
 @functools.lru_cache(maxsize=128)
-def _program(function, signature):
+def _program(compiled, function, signature):
     """A function of tensors compiled, to be called with tensors of this signature only."""
-    return backends.compiled(function)
+    return compiled(function)
 
 
 def _groups(tensors):

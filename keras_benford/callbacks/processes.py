@@ -1,0 +1,69 @@
+"""Several processes that train one model together, as JAX lets them: who writes, and what is whole.
+
+All of them hold the same counts and accuracy, and so decide alike. Files are written by the first.
+"""
+
+import contextlib
+
+import keras
+
+
+def is_first_process():
+    """Whether this process is the one that writes files."""
+    jax = _jax_of_several()
+    return jax is None or jax.process_index() == 0
+
+
+@contextlib.contextmanager
+def alone():
+    """A context in which this process makes variables without the others.
+
+    Keras makes some to save a model, and would wait for the others to do so too.
+    """
+    distribution = keras.distribution.distribution()
+    if _jax_of_several() is None or distribution is None:
+        yield
+        return
+    keras.distribution.set_distribution(None)
+    try:
+        yield
+    finally:
+        keras.distribution.set_distribution(distribution)
+
+
+def wait_for_all(reason):
+    """Return when every process has come here, for the same reason."""
+    if _jax_of_several() is not None:
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(reason)
+
+
+def whole_weights(model):
+    """What `model.get_weights` gives, also where no process holds all of a weight."""
+    if _jax_of_several() is None:
+        return model.get_weights()
+    from jax.experimental import multihost_utils
+
+    return [
+        weight.numpy()
+        if is_at_hand(weight)
+        else multihost_utils.process_allgather(weight.value, tiled=True)
+        for weight in model.weights
+    ]
+
+
+def is_at_hand(weight):
+    """Whether this process holds all of a weight."""
+    if _jax_of_several() is None:
+        return True
+    return weight.value.is_fully_addressable or weight.value.is_fully_replicated
+
+
+def _jax_of_several():
+    """The module `jax` if it has joined several processes, else None."""
+    if keras.backend.backend() != "jax":
+        return None
+    import jax
+
+    return jax if jax.process_count() > 1 else None
