@@ -202,7 +202,8 @@ def numbers(model):
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_kill_at_any_step_of_writing_leaves_what_can_be_gone_on_from(tmp_path, after):
-    model = network()
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
     model.optimizer.build(model.trainable_variables)
     for number in range(10**9):
         folder = tmp_path / str(number)
@@ -229,7 +230,7 @@ def test_a_kill_at_any_step_of_writing_leaves_what_can_be_gone_on_from(tmp_path,
         save_epochs(folder, model, [5, 6])
         names = {path.name for path in folder.iterdir()}
         assert names == {"state.json", "training-6.weights.h5", "best-5.weights.h5"}
-    assert number > 60
+    assert number > 30
 
 
 def test_a_killed_process_goes_on(tmp_path):
@@ -275,6 +276,13 @@ def test_the_state_of_another_model_is_refused(tmp_path):
     with pytest.raises(ValueError, match="`backup_dir`: expected the state of a training with"):
         model.fit(*two_classes(), callbacks=[stopping], verbose=0)
     assert (tmp_path / "state.json").exists()
+
+
+def test_a_model_without_weights_yet_is_refused(tmp_path):
+    train(tmp_path, KillAt(2))
+    model = keras.Sequential([keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="`backup_dir`: expected a built model to go on with"):
+        Backup(tmp_path).read(model, "scaled_eic")
 
 
 def test_the_state_of_another_monitor_is_refused(tmp_path):

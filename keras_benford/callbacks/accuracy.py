@@ -45,14 +45,16 @@ def check_for_accuracy(model, wanted=None):
     """Raise `accuracy_key`'s error as early as the model's metrics show it.
 
     Before the first batch Keras has not named them all: then only their absence is an error. A
-    model with methods of its own may log anything, and is looked at when there are logs.
+    model with methods of its own, or in a training loop of somebody's own, may log anything, and is
+    looked at when there are logs.
 
     Returns:
         Whether that is settled.
     """
     kind = type(model)
     if (
-        kind.train_step is not keras.Model.train_step
+        not model.compiled
+        or kind.train_step is not keras.Model.train_step
         or kind.compute_metrics is not keras.Model.compute_metrics
     ):
         return True

@@ -61,6 +61,12 @@ class Backup:
                 f"`backup_dir`: expected the state of a training in {path}; received something "
                 f"else ({error}); do remove that file, or pass another folder."
             ) from error
+        if not model.built:
+            raise ValueError(
+                f"`backup_dir`: expected a built model to go on with the training in {path}; "
+                f"received {model.name!r}, which has no weights yet; do call it on data, or "
+                "`model.build(input_shape)`, before `fit`."
+            )
         for name, ours in _identity(model, monitor).items():
             if identity[name] != ours:
                 raise ValueError(
@@ -89,6 +95,7 @@ class Backup:
         Returns:
             The record as saved.
         """
+        _build_optimizer(model)
         training = self._save(f"training-{record['epoch']}.weights.h5", model.save_weights)
         record = {**record, "training_file": training, "random": random_state(model)}
         records = [record] if previous is None else [record, previous]
@@ -100,9 +107,7 @@ class Backup:
 
     def restore(self, model, record):
         """Bring a model and its optimizer to where they were when the record was saved."""
-        for optimizer in _skipped(model):
-            if not optimizer.built:
-                optimizer.build(model.trainable_variables)
+        _build_optimizer(model)
         model.load_weights(self.folder / record["training_file"])
         self.restore_randomness(model, record)
 
@@ -151,6 +156,15 @@ class Backup:
 def _identity(model, monitor):
     shapes = [[*weight.shape, str(weight.dtype)] for weight in model.weights]
     return {"monitor": monitor, "weights": shapes}
+
+
+def _build_optimizer(model):
+    """Have the optimizer's variables made, as `fit` does no sooner than in its first step."""
+    strategy = getattr(model, "distribute_strategy", None)
+    for optimizer in _skipped(model):
+        if not optimizer.built:
+            with strategy.scope() if strategy is not None else contextlib.nullcontext():
+                optimizer.build(model.trainable_variables)
 
 
 def _skipped(model):

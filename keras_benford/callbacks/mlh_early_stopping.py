@@ -79,6 +79,8 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         stopped_epoch: the epoch (from 0) in which it stopped the training; 0 as well if it did
             not, which `stop_reason` tells.
         stop_reason: a sentence on why training ended; None before its end.
+        initial_epoch: the epoch (from 0) that a training which goes on begins with, else 0: for
+            loops of one's own, as `fit` begins there by itself.
         history: dict of lists, an entry a check: `epoch`, `step`, `mlh`, `accuracy` and the
             criterion.
 
@@ -147,6 +149,7 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         self.history: dict[str, list[Any]] = {}
         self._window = None
         self._settled = True
+        self.initial_epoch = 0
         self._best_file: str | None = None
         self._records: list[dict[str, Any]] = []
         self._resumed = False
@@ -172,10 +175,11 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         record = self._records[0]
         self._take_up(record)
         self._backup.restore(self.model, record)
-        # As `keras.callbacks.BackupAndRestore` does it. Beyond the last epoch `fit` trains no more.
-        self.model._initial_epoch = (
-            record["epoch"] if self.stop_reason is None else self.params["epochs"]
-        )
+        # Beyond the last epoch `fit` trains no more.
+        going_on = self.stop_reason is None
+        self.initial_epoch = record["epoch"] if going_on else self.params["epochs"]
+        # This is how `keras.callbacks.BackupAndRestore` tells `fit`.
+        self.model._initial_epoch = self.initial_epoch
         if self.verbose > 0:
             print(f"{type(self).__name__}: goes on after epoch {record['epoch']}.")
 
@@ -212,7 +216,7 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
         super().on_epoch_begin(epoch, logs)
         if self._resumed:
             self._follow(epoch)
-        elif self._backup is not None and not self._records:
+        elif self._backup is not None and not self._records and self.model.built:
             self._save(epoch)
         if self._window is not None:
             self._window.begin_epoch()
