@@ -197,9 +197,10 @@ def test_a_tuner_can_minimise_a_criterion(tmp_path):
 
 
 @others_warn
-def test_mlflow_logs_it_as_it_logs_keras_own(tmp_path):
+def test_mlflow_logs_it_as_it_logs_keras_own(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow", reason="needs mlflow")
     pytest.importorskip("sqlalchemy", reason="needs a database for mlflow")
+    monkeypatch.chdir(tmp_path)
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'runs.db'}")
     mlflow.tensorflow.autolog(log_models=False, log_datasets=False, checkpoint=False)
     try:
