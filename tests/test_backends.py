@@ -214,6 +214,16 @@ class TestPyTorch:
         values = torch.linspace(-1, 1, 1000)
         assert torch.equal(compiled(values), function(values))
 
+    @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+    def test_keeps_the_metric_of_the_weights_in_a_training_step_that_it_compiles(self, monkeypatch):
+        import torch
+
+        monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))
+        model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
+        model.compile("sgd", "mse", metrics=[kb.WeightsMLH(model)], jit_compile=True)
+        history = model.fit(np.ones((20, 8)), np.ones((20, 4)), verbose=0).history
+        assert history["mlh"] == [pytest.approx(kb.score(model).mlh, abs=1e-6)]
+
     @pytest.mark.parametrize("n_values", [5, 1000])
     def test_counts_on_the_device_where_the_values_lie(self, n_values):
         """On the one that has no values at all, nothing can be read back on the way."""

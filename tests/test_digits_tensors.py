@@ -50,9 +50,16 @@ def programs():
 
 
 @pytest.mark.parametrize("count", [tally_each, tally_ops], ids=["compiled", "uncompiled"])
-@pytest.mark.parametrize("pool", [1 << 24, 600, 0], ids=["one pool", "several", "none"])
-def test_any_mix_of_shapes_and_dtypes_counts_as_arrays_do(count, pool, monkeypatch, programs):
+@pytest.mark.parametrize(
+    ("pool", "smallest"),
+    [(1 << 24, 5), (600, 5), (1 << 24, 99)],
+    ids=["one pool", "several", "none"],
+)
+def test_any_mix_of_shapes_and_dtypes_counts_as_arrays_do(
+    count, pool, smallest, monkeypatch, programs
+):
     monkeypatch.setattr(tensors, "_POOL", pool)
+    monkeypatch.setattr(tensors, "_SMALLEST_POOL", smallest)
     with holding(np.float64):
         counts = count([tensor(values) for values in MIXED])
         np.testing.assert_array_equal(array(counts), expected_rows(MIXED))

@@ -5,7 +5,6 @@ import doctest
 import fnmatch
 import importlib
 import importlib.metadata
-import importlib.util
 import inspect
 import os
 import pkgutil
@@ -239,7 +238,7 @@ class TestLayers:
 def wheel(tmp_path_factory):
     """The folder into which a wheel of this package was unpacked."""
     for tool in ("pip", "setuptools"):
-        if importlib.util.find_spec(tool) is None:
+        if not list(importlib.metadata.distributions(name=tool)):
             pytest.skip(f"{tool} is not installed")
     if int(importlib.metadata.version("setuptools").partition(".")[0]) < 77:
         pytest.skip("a wheel is built by setuptools 77 or later")
