@@ -156,7 +156,9 @@ class WeightsMLH(keras.metrics.Metric):
 
     def result(self):
         if self.model is None:
-            self._warn_once()
+            # JAX asks inside a step as well, and before the callbacks that may bind it.
+            if not in_stateless_scope():
+                self._warn_once()
             return ops.cast(float("nan"), self.dtype)
         if self._at_reset is not None and in_stateless_scope():
             return ops.cast(self._at_reset, self.dtype)
