@@ -26,6 +26,9 @@ from keras_benford.digits.table import (
     float64_table,
 )
 
+# `torch.compile` does not see that the tables are kept, and would trace how they are built.
+_FLOAT32, _FLOAT64 = float32_table(), float64_table()
+
 # A five-bit field holds 31: no more than that many values may be added in one integer, and no
 # more than 63 such sums in one of ten bits.
 _ROWS, _COLUMNS = 16, 32
@@ -272,10 +275,10 @@ def _zeros(paddings):
 def _classes(tensor):
     """Classes of floats, whose last axis must be of known length for `view`."""
     if _is_wide(tensor):
-        table = float64_table()
+        table = _FLOAT64
         positions = _float64_positions(ops.view(tensor, "int64"))
     else:
-        table = float32_table()
+        table = _FLOAT32
         bits = ops.view(ops.cast(tensor, "float32"), "int32")
         positions = ops.bitwise_and(bits, 0x7FFF_FFFF)
     bins = ops.right_shift(positions, table.low_bits) - table.first_bin
