@@ -15,6 +15,7 @@ some do, by what Keras writes into them:
 """
 
 import collections
+import gc
 import json
 import shutil
 
@@ -493,8 +494,12 @@ def model_name(request):
 
 @pytest.fixture(scope="module")
 def saved_model(model_name, tmp_path_factory):
+    # Keras collects garbage for each kernel that it quantises: two seconds among all the objects
+    # of a long run.
+    gc.freeze()
     with holding("float64" if "float64" in model_name else "float32"):
         model = MODELS[model_name]()
+        gc.unfreeze()
         draw(model)
         yield Saved(model, tmp_path_factory.mktemp("model"))
 
