@@ -16,6 +16,11 @@ import numpy as np
 BENFORD = np.log10(1 + 1 / np.arange(1, 10))
 BENFORD.setflags(write=False)
 
+# As plain numbers: `torch.compile` makes an array that it meets writable, and leaves it so.
+_LAW = BENFORD.tolist()
+_LOG_LAW = np.log(BENFORD).tolist()
+_CENTRED_LAW = (BENFORD - 1 / 9).tolist()
+
 
 def mlh(counts: Any) -> Any:
     """Correlate the digits' frequencies with Benford's law: the paper's MLH.
@@ -48,9 +53,9 @@ def mlh(counts: Any) -> Any:
     spread = _float(xp, xp.max(counts, axis=-1, keepdims=True) - low)
     counts = _float(xp, counts - low) / xp.where(spread > 0, spread, np.nan)
     deviation = counts - xp.mean(counts, axis=-1, keepdims=True)
-    law = BENFORD - 1 / 9
-    covariance = xp.sum(deviation * _constant(xp, law), axis=-1)
-    norm = xp.sqrt(xp.sum(deviation**2, axis=-1) * float(np.sum(law**2)))
+    law = _constant(xp, _CENTRED_LAW)
+    covariance = xp.sum(deviation * law, axis=-1)
+    norm = xp.sqrt(xp.sum(deviation**2, axis=-1) * xp.sum(law**2))
     return _number(xp, xp.clip(covariance / norm, -1.0, 1.0))
 
 
@@ -75,7 +80,7 @@ def kl_divergence(counts: Any) -> Any:
     """
     xp, counts = _namespace_and_counts(counts)
     q = _frequencies(xp, counts)
-    terms = _constant(xp, BENFORD) * (_constant(xp, np.log(BENFORD)) - _log(xp, q))
+    terms = _constant(xp, _LAW) * (_constant(xp, _LOG_LAW) - _log(xp, q))
     return _number(xp, xp.sum(xp.where(q > 0, terms, xp.where(q == 0, np.inf, np.nan)), axis=-1))
 
 
@@ -98,10 +103,10 @@ def js_divergence(counts: Any) -> Any:
     0.047928
     """
     xp, counts = _namespace_and_counts(counts)
-    p, q = _constant(xp, BENFORD), _frequencies(xp, counts)
+    p, q = _constant(xp, _LAW), _frequencies(xp, counts)
     log_midpoint = xp.log((p + q) / 2)
     # 0 ln 0 is 0: `_log` gives 0 for 0, and the factor q is 0 as well.
-    of_law = xp.sum(p * (_constant(xp, np.log(BENFORD)) - log_midpoint), axis=-1)
+    of_law = xp.sum(p * (_constant(xp, _LOG_LAW) - log_midpoint), axis=-1)
     of_digits = xp.sum(q * (_log(xp, q) - log_midpoint), axis=-1)
     return _number(xp, xp.maximum((of_law + of_digits) / 2, 0.0))
 
@@ -124,7 +129,7 @@ def mean_absolute_deviation(counts: Any) -> Any:
     0.059717
     """
     xp, counts = _namespace_and_counts(counts)
-    deviation = _frequencies(xp, counts) - _constant(xp, BENFORD)
+    deviation = _frequencies(xp, counts) - _constant(xp, _LAW)
     return _number(xp, xp.mean(xp.abs(deviation), axis=-1))
 
 
@@ -167,9 +172,9 @@ def chi_squared(counts: Any) -> Any:
     361.528
     """
     xp, counts = _namespace_and_counts(counts)
-    deviation = _frequencies(xp, counts) - _constant(xp, BENFORD)
+    deviation = _frequencies(xp, counts) - _constant(xp, _LAW)
     total = xp.sum(_float(xp, counts), axis=-1)
-    return _number(xp, total * xp.sum(deviation**2 / _constant(xp, BENFORD), axis=-1))
+    return _number(xp, total * xp.sum(deviation**2 / _constant(xp, _LAW), axis=-1))
 
 
 def _namespace_and_counts(counts):
@@ -230,7 +235,7 @@ def _float(xp, x):
 
 
 def _constant(xp, x):
-    return x if xp is np else xp.convert_to_tensor(x, "float32")
+    return np.array(x) if xp is np else xp.convert_to_tensor(x, "float32")
 
 
 def _number(xp, x):

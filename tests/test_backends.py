@@ -223,6 +223,7 @@ class TestPyTorch:
         model.compile("sgd", "mse", metrics=[kb.WeightsMLH(model)], jit_compile=True)
         history = model.fit(np.ones((20, 8)), np.ones((20, 4)), verbose=0).history
         assert history["mlh"] == [pytest.approx(kb.score(model).mlh, abs=1e-6)]
+        assert not kb.BENFORD.flags.writeable
 
     @pytest.mark.parametrize("n_values", [5, 1000])
     def test_counts_on_the_device_where_the_values_lie(self, n_values):
