@@ -17,6 +17,9 @@ from tests.training import assert_same_weights, two_classes
 
 # TensorFlow's own shuffling starts anew in each process; the others' goes on where it was.
 SHUFFLE = keras.backend.backend() != "tensorflow"
+only_jax = pytest.mark.skipif(
+    keras.backend.backend() != "jax", reason="other backends assign in place"
+)
 
 
 def network(**optimizer):
@@ -251,6 +254,31 @@ def test_the_best_weights_stay_on_disk_when_training_has_ended(tmp_path):
         loaded.load_weights(tmp_path / "best.weights.h5")
     assert_same_weights(loaded.get_weights(), model.get_weights())
     assert kb.score(tmp_path / "best.weights.h5").mlh == kb.score(model).mlh
+
+
+@only_jax
+def test_the_last_step_s_arrays_are_freed_as_the_best_weights_come_back(tmp_path):
+    """Not the views of them that somebody took, nor those of a file that cannot be read."""
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.arrays = [weight.value for weight in self.model.weights]
+            self.views = self.model.get_weights()
+            self.copies = [view.copy() for view in self.views]
+
+    look = Look()
+    stopping, model = train(tmp_path, callbacks=[None, look])
+    assert stopping.best_epoch < stopping.stopped_epoch
+    assert all(array.is_deleted() for array in look.arrays)
+    assert_same_weights(look.views, look.copies)
+
+    last = model.get_weights()
+    (tmp_path / "damaged.weights.h5").write_bytes(b"")
+    with pytest.raises(OSError, match="file"):
+        Backup(tmp_path).restore_best(model, "damaged.weights.h5")
+    assert_same_weights(model.get_weights(), last)
+    model.set_weights(look.copies)
+    assert_same_weights(model.get_weights(), look.copies)
 
 
 def test_a_fit_that_ended_is_not_gone_on_with(tmp_path):

@@ -12,10 +12,12 @@ A file that `state.json` does not name is a leftover of a kill, and is removed a
 """
 
 import contextlib
+import functools
 import json
 import os
 from pathlib import Path
 
+import keras
 from keras.src.saving import saving_lib
 
 from keras_benford.callbacks import processes
@@ -118,7 +120,8 @@ class Backup:
     def restore_best(self, model, file):
         """Give a model the weights that `save_best` saved."""
         processes.wait_for_all("keras_benford: the best weights are saved")
-        model.load_weights(self.folder / file, objects_to_skip=_skipped(model))
+        with _old_arrays_freed(model.weights):
+            model.load_weights(self.folder / file, objects_to_skip=_skipped(model))
 
     def finish(self, best_file):
         """Forget the training, which has ended, and keep its best weights."""
@@ -171,3 +174,28 @@ def _skipped(model):
     """The model's optimizer, which is no part of its best weights."""
     optimizer = getattr(model, "optimizer", None)
     return [] if optimizer is None else [optimizer]
+
+
+@contextlib.contextmanager
+def _old_arrays_freed(weights):
+    """A context in which a weight's array is freed as soon as it is replaced.
+
+    Under JAX `fit` itself holds the arrays of its last step until it returns, and the weights would
+    be in memory twice.
+    """
+    if keras.backend.backend() != "jax":
+        yield
+        return
+
+    def assign(weight, assign_as_keras_does, value):
+        old = weight.value
+        assign_as_keras_does(value)
+        old.delete()
+
+    for weight in weights:
+        weight._direct_assign = functools.partial(assign, weight, weight._direct_assign)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            del weight._direct_assign
