@@ -61,6 +61,15 @@ def hard_cases(dtype):
     )
 
 
+HALVES = pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(np.dtype(np.float16), id="float16"),
+        pytest.param(np.dtype(ml_dtypes.bfloat16), id="bfloat16"),
+    ],
+)
+
+
 @pytest.fixture(scope="module", params=FORMATS)
 def many(request):
     """Ten million random bit patterns and their exact tally."""
@@ -79,13 +88,7 @@ def test_the_fast_oracle_agrees_with_decimal_expansions(dtype):
     np.testing.assert_array_equal(oracle.leading_digits(values), expected)
 
 
-@pytest.mark.parametrize(
-    "dtype",
-    [
-        pytest.param(np.dtype(np.float16), id="float16"),
-        pytest.param(np.dtype(ml_dtypes.bfloat16), id="bfloat16"),
-    ],
-)
+@HALVES
 def test_every_pattern_of_16_bits_has_its_exact_digit(dtype):
     values = np.arange(1 << 16, dtype=np.uint16).view(dtype)
     with np.errstate(invalid="ignore"):
@@ -98,6 +101,23 @@ def test_every_pattern_of_16_bits_has_its_exact_digit(dtype):
     halves = tensor(values)
     np.testing.assert_array_equal(array(leading_digits(halves)), expected)
     np.testing.assert_array_equal(array(tally_each([halves]))[0], oracle.tally(values))
+
+
+@HALVES
+@pytest.mark.parametrize("by", ["numpy", "numba"])
+def test_many_values_of_16_bits_are_counted_exactly_in_any_layout(dtype, by, monkeypatch):
+    if by == "numpy":
+        monkeypatch.setattr(arrays, "compiled_loops", lambda: None)
+    else:
+        pytest.importorskip("numba")
+        monkeypatch.setattr(arrays, "PAYS_FOR_NUMBA", 1)
+    values = np.random.default_rng(0).integers(1 << 16, size=2_400_001, dtype=np.uint16).view(dtype)
+    np.testing.assert_array_equal(tally(values), oracle.tally(values))
+    np.testing.assert_array_equal(tally(values[::2]), oracle.tally(values[::2]))
+    columns = values[:-1].reshape(800, -1).T
+    np.testing.assert_array_equal(tally(columns), oracle.tally(values[:-1]))
+    swapped = values.view(np.uint16).astype(">u2").view(dtype.newbyteorder(">"))
+    np.testing.assert_array_equal(tally(swapped), oracle.tally(values))
 
 
 @pytest.mark.parametrize("dtype", FORMATS)

@@ -26,6 +26,9 @@ CHUNK = 1 << 16
 PAYS_FOR_NUMBA = 1 << 24
 PAYS_FOR_THREADS = 1 << 20
 
+# Of a format of 16 bits.
+_PATTERNS = 1 << 16
+
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
@@ -74,18 +77,29 @@ def leading_digits(array):
 def tally(array):
     """Counts of digits 1 to 9, zeros and non-finite values of a float array: `(11,)` int64."""
     loops = _loops(array)
-    if loops is not None:
-        return tally_of_classes(loops.count_classes(patterns(array).ravel(order="K")))
-    return tally_of_classes(counts_of_classes(array))
+    if loops is None:
+        return tally_of_classes(counts_of_classes(array))
+    flat = patterns(array).ravel(order="K")
+    if array.dtype.itemsize == 2:
+        return tally_of_classes(classes_of_patterns(loops.count_patterns(flat), array.dtype))
+    return tally_of_classes(loops.count_classes(flat))
 
 
 def counts_of_classes(array):
     """Counts of the twelve classes (see `table`) of a float array, by NumPy: `(12,)` int64."""
-    counts = np.zeros(N_CLASSES, dtype=np.int64)
+    by_pattern = array.dtype.itemsize == 2 and array.size >= 16 * _PATTERNS
+    counts = np.zeros(_PATTERNS if by_pattern else N_CLASSES, dtype=np.int64)
     with _chunks(array) as iterator:
         for chunk in iterator:
-            counts += np.bincount(classes(chunk, array.dtype), minlength=N_CLASSES)
-    return counts
+            found = chunk if by_pattern else classes(chunk, array.dtype)
+            counts += np.bincount(found, minlength=counts.size)
+    return classes_of_patterns(counts, array.dtype) if by_pattern else counts
+
+
+def classes_of_patterns(counts, dtype):
+    """Counts of the 65,536 patterns of float16 or bfloat16, as those of the twelve classes."""
+    classes = classes_of_halves(dtype.newbyteorder("="))
+    return np.bincount(classes, weights=counts, minlength=N_CLASSES).astype(np.int64)
 
 
 def tally_of_classes(counts):
@@ -148,13 +162,13 @@ def _chunks(array, *, with_output=False):
 @functools.cache
 def classes_of_halves(dtype):
     """The class of each of the 65,536 patterns of float16 or bfloat16."""
-    values = np.arange(1 << 16, dtype=np.uint16).view(dtype)
+    values = np.arange(_PATTERNS, dtype=np.uint16).view(dtype)
     return classes(values.astype(np.float32).view(np.uint32), np.dtype(np.float32)).astype(np.int8)
 
 
 def _loops(array):
     """The module of numba's loops, or None where it does not fit, pay or work."""
-    if array.dtype not in (np.float32, np.float64) or not array.flags.forc:
+    if not array.dtype.isnative or not array.flags.forc:
         return None
     loaded = f"{__package__}.loops" in sys.modules
     if array.size < (PAYS_FOR_THREADS if loaded else PAYS_FOR_NUMBA):

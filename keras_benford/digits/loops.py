@@ -26,18 +26,21 @@ def count_classes(patterns, threads=None):
         loop, table = _count32, float32_table()
     else:
         loop, table = _count64, float64_table()
+    return _by_threads(lambda part: loop(part, table.offsets), patterns, threads)
+
+
+def count_patterns(patterns, threads=None):
+    """Counts of the 65,536 patterns of a 16-bit format: `(n,)` uint16 to `(65536,)` int64."""
+    return _by_threads(_count16, patterns, threads)
+
+
+def _by_threads(count, patterns, threads):
     patterns = _read_only(patterns)
     threads = threads or available_cores()
     if threads == 1:
-        return loop(patterns, table.offsets)
+        return count(patterns)
     with ThreadPoolExecutor(threads) as pool:
-        parts = np.array_split(patterns, threads)
-        return sum(pool.map(loop, parts, [table.offsets] * threads))
-
-
-def count_patterns(patterns):
-    """Counts of the 65,536 patterns of a 16-bit format: `(n,)` uint16 to `(65536,)` int64."""
-    return _count16(_read_only(patterns))
+        return sum(pool.map(count, np.array_split(patterns, threads)))
 
 
 def _read_only(patterns):

@@ -89,8 +89,7 @@ class _Patterns:
 
     def summary(self):
         """Counts of the twelve classes, the sum of the finite values and that of their squares."""
-        classes = arrays.classes_of_halves(self.dtype)
-        counts = np.bincount(classes, weights=self.counts, minlength=N_CLASSES).astype(np.int64)
+        counts = arrays.classes_of_patterns(self.counts, self.dtype)
         with np.errstate(invalid="ignore"):  # some of the patterns are signalling NaN
             values = np.arange(1 << 16, dtype=np.uint16).view(self.dtype).astype(np.float64)
         occurs = (self.counts > 0) & np.isfinite(values)
@@ -105,7 +104,7 @@ def _part(loops, chunk):
         dtype = chunk.dtype.newbyteorder("=")
         patterns = arrays.patterns(chunk)
         if loops is not None and patterns.dtype.isnative:
-            return _Patterns(dtype, loops.count_patterns(patterns))
+            return _Patterns(dtype, loops.count_patterns(patterns, threads=1))
         return _Patterns(dtype, np.bincount(patterns, minlength=1 << 16))
     if loops is not None and chunk.dtype.isnative:
         counts = loops.count_classes(arrays.patterns(chunk), threads=1)
