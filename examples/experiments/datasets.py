@@ -67,6 +67,17 @@ def load(name, *, seed=0, train_size=None, label_noise=0.0, data_dir=None):
     return replace(data, x_train=data.x_train[chosen], y_train=labels)
 
 
+def split(data, share, seed):
+    """Hold a share of the training part out, drawn by a seed.
+
+    Returns:
+        Two pairs `(x, y)`: what trains, and what is held out.
+    """
+    order = np.random.default_rng(seed).permutation(len(data.x_train))
+    held_out, training = np.split(order, [round(share * len(order))])
+    return tuple((data.x_train[part], data.y_train[part]) for part in (training, held_out))
+
+
 def _sklearn_digits(rng):
     """1,797 handwritten digits of 8×8 pixels: 1,000 for the test, the others for training."""
     from sklearn.datasets import load_digits

@@ -41,17 +41,21 @@ def small_alexnet(input_shape, n_classes, kernel_initializer="glorot_uniform"):
     )
 
 
-def lenet(input_shape, n_classes):
+def lenet(input_shape, n_classes, kernel_initializer="glorot_uniform"):
     """Two strided convolutions with leaky ReLU, and a dense layer."""
+
+    def conv(filters):
+        return layers.Conv2D(filters, 5, 2, "same", kernel_initializer=kernel_initializer)
+
     return keras.Sequential(
         [
             keras.Input(input_shape),
-            layers.Conv2D(32, 5, strides=2, padding="same"),
+            conv(32),
             layers.LeakyReLU(),
-            layers.Conv2D(64, 5, strides=2, padding="same"),
+            conv(64),
             layers.LeakyReLU(),
             layers.Flatten(),
-            layers.Dense(n_classes),
+            layers.Dense(n_classes, kernel_initializer=kernel_initializer),
         ],
         name="lenet",
     )
@@ -70,3 +74,7 @@ def digits_cnn(input_shape, n_classes):
         ],
         name="digits_cnn",
     )
+
+
+NETWORKS = {"small_alexnet": small_alexnet, "lenet": lenet}
+INITIALIZERS = {"pytorch": pytorch_default, "keras": keras.initializers.GlorotUniform}

@@ -10,6 +10,7 @@ import os
 import pathlib
 import platform
 import statistics
+import sys
 from collections import defaultdict
 
 from rich.console import Console
@@ -17,10 +18,10 @@ from rich.table import Table
 
 
 def append(path, record):
-    """Append a dict as one line, with the machine and the versions that made it."""
+    """Append a dict as one line, with the machine and the versions that made it if it has none."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(record | {"environment": environment()}) + "\n"
+    line = json.dumps({"environment": environment()} | record) + "\n"
     with path.open("a") as file:
         file.write(line)
 
@@ -32,12 +33,15 @@ def read(path):
 
 
 def environment():
-    versions = {p: importlib.metadata.version(p) for p in ("keras", "tensorflow", "numpy")}
+    """The machine in kind, and the versions of what computes on it: also Keras, if it does."""
+    packages = ["numpy"]
+    if "keras" in sys.modules:
+        packages += ["keras", sys.modules["keras"].config.backend()]
     return {
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-    } | versions
+    } | {package: importlib.metadata.version(package) for package in packages}
 
 
 def mean_and_spread(values):

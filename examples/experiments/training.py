@@ -1,0 +1,130 @@
+"""A setting -> one training by `model.fit`, judged at every check: the runs of the experiments.
+
+A setting is a dict with
+
+- `network`: one of `models.NETWORKS`, and `initializer` of its kernels, one of
+  `models.INITIALIZERS`;
+- `dataset`: one of `datasets.NAMES`, and `held_out`, the share of its training part that is held
+  out for validation;
+- `batch_size`, `learning_rate` (of Adam), `epochs` at most, and `seed`;
+- `check_every`: when to check, as `MLHEarlyStopping` takes it;
+- `judge`: what to judge it on at each check: of `"val"` and `"test"`;
+- `until`: patience in checks by monitor. Training ends when each of these has stopped it (see
+  `stopping`); all epochs are trained where there is none.
+"""
+
+import functools
+
+import keras
+import numpy as np
+
+from examples.experiments import datasets, models, stopping
+from keras_benford import MLHEarlyStopping, score
+
+_FOREVER = 10**9
+
+
+def train(setting):
+    """The results of one training.
+
+    Returns:
+        A dict: `initial_mlh` of the fresh weights, `steps` in an epoch, and `checks`, a dict of
+        lists with an entry a check: `step` (updates so far), `accuracy` (mean over the batches
+        since the check before), `mlh`, and for each judged part (`val`, `test`) its `…_loss` and
+        `…_accuracy`.
+    """
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(setting["seed"])
+    data = _data(setting["dataset"])
+    training, held_out = datasets.split(data, setting["held_out"], setting["seed"])
+    parts = {"val": held_out, "test": (data.x_test, data.y_test)}
+    model = models.NETWORKS[setting["network"]](
+        data.input_shape, data.n_classes, models.INITIALIZERS[setting["initializer"]]()
+    )
+    model.compile(
+        keras.optimizers.Adam(setting["learning_rate"]),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    watch = Watch(
+        {part: parts[part] for part in setting["judge"]},
+        setting["check_every"],
+        setting.get("until", {}),
+    )
+    initial_mlh = score(model).mlh
+    model.fit(
+        *training,
+        batch_size=setting["batch_size"],
+        epochs=setting["epochs"],
+        callbacks=[watch.benford, watch],
+        verbose=0,
+    )
+    return {
+        "initial_mlh": round(initial_mlh, 6),
+        "steps": -(-len(training[0]) // setting["batch_size"]),
+        "checks": watch.checks,
+    }
+
+
+class Watch(keras.callbacks.Callback):
+    """Judges the model at each check, and ends training when all rules would have.
+
+    To be put behind `benford`, the callback that does the checks.
+
+    Args:
+        parts: `(x, y)` by the name of the part.
+        check_every: as `MLHEarlyStopping` takes it.
+        until: patience in checks by monitor, or none.
+
+    Attributes:
+        benford: an `MLHEarlyStopping` that never stops.
+        checks: dict of lists, an entry a check.
+    """
+
+    def __init__(self, parts, check_every, until):
+        super().__init__()
+        self.parts = parts
+        self.until = until
+        self.benford = MLHEarlyStopping(
+            patience=_FOREVER, restore_best_weights=False, check_every=check_every
+        )
+        self.checks = {}
+        if check_every != "epoch":
+            # Without a hook for batches Keras need not wait for each.
+            self.on_train_batch_end = self._after_batch
+
+    def _after_batch(self, batch, logs=None):
+        self._look()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._look()
+
+    def _look(self):
+        history = self.benford.history
+        if len(history.get("mlh", ())) == len(self.checks.get("mlh", ())):
+            return
+        values = {name: history[name][-1] for name in ("step", "accuracy", "mlh")}
+        for part, (x, y) in self.parts.items():
+            logits = self.model.predict(x, batch_size=1000, verbose=0)
+            values |= {f"{part}_loss": _cross_entropy(logits, y)}
+            values |= {f"{part}_accuracy": float(np.mean(logits.argmax(axis=1) == y))}
+        for name, value in values.items():
+            # As recorded: rules applied to the record later must see the same.
+            rounded = round(value, 8) if isinstance(value, float) else value
+            self.checks.setdefault(name, []).append(rounded)
+        stops = [stopping.stop_by(*rule, self.checks) for rule in self.until.items()]
+        if stops and all(stops):
+            self.model.stop_training = True
+
+
+@functools.lru_cache(maxsize=2)
+def _data(name):
+    """The data set, kept from one run of a process to the next."""
+    return datasets.load(name)
+
+
+def _cross_entropy(logits, labels):
+    logits = logits.astype(np.float64)
+    logits -= logits.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(logits).sum(axis=1))
+    return float(np.mean(log_sum - logits[np.arange(len(labels)), labels]))

@@ -1,0 +1,71 @@
+"""The command line that the scripts of the paper share: run what is missing, then draw.
+
+Runs are recorded in `NAME.jsonl` of the folder of results; tables and pictures are drawn from there
+alone, as `NAME.md` and `NAME.png`.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from examples.experiments import runner
+
+QUICK = "**A quick try of the script, on less: its figures stand for nothing.**\n\n"
+TRAIN = "examples.experiments.training:train"
+RESULTS = pathlib.Path(__file__).parent / "results"
+
+
+def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
+    """Parse the arguments of a script, make its missing runs, and draw.
+
+    Args:
+        name: the script's name, and so that of its table and picture.
+        doc: its docstring.
+        stages: function of a number of seeds, whether it is a quick try, and the folder of
+            results, that gives the stages, which run one after the other: for each the file of
+            records, `"module:name"` of what makes a run, and the settings, see `runner`.
+        draw: function of the records of each stage, and of the picture's path, which it writes;
+            gives a text.
+        runs: how many seeds there are by default.
+        argv: arguments; those of the process if None.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m examples.paper.{name}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--runs", type=int, default=runs, help=f"seeds (default: {runs})")
+    parser.add_argument("--draw", action="store_true", help="draw what is recorded, run nothing")
+    parser.add_argument("--quick", action="store_true", help="a try of seconds, into runs/paper")
+    parser.add_argument("--out", type=pathlib.Path, help=f"folder (default: {shown(RESULTS)})")
+    args = runner.add_arguments(parser).parse_args(argv)
+    out = args.out or (pathlib.Path("runs/paper") if args.quick else RESULTS)
+    found, failures = [], []
+    for path, function, settings in stages(2 if args.quick else args.runs, args.quick, out):
+        if not args.draw:
+            failures += runner.run_missing(settings, function, path, jobs=args.jobs, ray=args.ray)
+        found.append(runner.recorded(settings, path))
+        print(f"{len(found[-1])} of {len(settings)} runs are recorded in {shown(path)}")
+    if found[0]:
+        text = (QUICK if args.quick else "") + draw(*found, out / f"{name}.png")
+        (out / f"{name}.md").write_text(text, encoding="utf-8")
+        print(f"{text}\nwritten: {shown(out / name)}.md and .png")
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    sys.exit(1 if failures or not found[0] else 0)
+
+
+def markdown(header, rows):
+    """A Markdown table; the first column stands left, the others right."""
+    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def shown(path):
+    """A path as text, from where the script was started if it lies below."""
+    path = path.resolve()
+    here = pathlib.Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,180 @@
+"""Table 1 and Figure 3: does MLH rank how well a network generalises?
+
+Small AlexNets train on nine tenths of CIFAR-10 without stopping, and are judged on the last tenth
+three times an epoch. Over all these points, Spearman's rho of the validation accuracy with the
+training accuracy A, with MLH and the criteria, and with what regressions make of A and MLH; apart
+from that within each run, and across the runs at the same check.
+
+    python -m examples.paper.table1 --jobs 2
+"""
+
+import statistics
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from examples.paper import command, predictors, published
+from examples.paper.setting import SMALL_ALEXNET
+
+NAMES = {
+    "accuracy": "A",
+    "mlh": "MLH",
+    "eic": "-EIC",
+    "scaled_eic": "-EIC scaled",
+    "symbolic_eic": "-EIC symbolic",
+}
+REGRESSIONS = {
+    "GPR(A)": ("gpr", ["accuracy"]),
+    "GPR(MLH)": ("gpr", ["mlh"]),
+    "GPR(MLH, A)": ("gpr", ["mlh", "accuracy"]),
+    "symbolic(MLH, A)": ("symbolic", ["mlh", "accuracy"]),
+}
+SPLITS = ("points", "runs")
+QUICK = {"network": "lenet", "dataset": "digits", "batch_size": 64, "epochs": 2}
+
+
+def settings(runs):
+    """Trainings without stopping, a tenth held out, with three checks an epoch."""
+    rule = {"held_out": 0.1, "epochs": 25, "check_every": 1 / 3, "judge": ["val"]}
+    return [{**SMALL_ALEXNET, **rule, "seed": seed} for seed in range(runs)]
+
+
+def regressions(path, runs, seeds, **arguments):
+    """Every regression for both targets, tested on points and on runs, by several draws."""
+    return [
+        {"method": method, "inputs": inputs, "target": target, "split": split, "seed": seed}
+        | {"records": path, "runs": runs}
+        | (arguments if method == "symbolic" else {})
+        for method, inputs in REGRESSIONS.values()
+        for target in predictors.TARGETS
+        for split in SPLITS
+        for seed in range(seeds)
+    ]
+
+
+def draw(found, fits, picture):
+    """The tables as text; Figure 3 into a file.
+
+    Args:
+        found: records of trainings.
+        fits: records of regressions.
+        picture: the picture's path.
+    """
+    values = predictors.points(found)
+    _picture(found, picture)
+    n_runs, n_checks = values["mlh"].shape
+    text = (
+        f"Spearman's rho over {n_runs * n_checks:,} points: {n_runs} runs, {n_checks} checks each. "
+        "In brackets the 95 % interval by a bootstrap over runs; ± is the standard deviation over "
+        "runs, and over draws of the test part for regressions."
+    )
+    tables = [_rank_table(values, target) for target in predictors.TARGETS]
+    return "\n\n".join([text, *tables, _regression_table(fits), _formulas(fits)]) + "\n"
+
+
+def _rank_table(values, target):
+    y = values[target]
+    rows = []
+    for name, shown in NAMES.items():
+        x = values[name]
+        low, high = predictors.interval(x, y)
+        within = predictors.within_runs(x, y)
+        theirs = published.TABLE_1[name] if target == "val_accuracy" else None
+        rows.append(
+            [
+                shown,
+                "" if theirs is None else f"{theirs:.3f}",
+                f"{predictors.pooled(x, y):.3f} ({low:.2f} to {high:.2f})",
+                _mean(within),
+                f"{predictors.between_runs(x, y):.3f}",
+            ]
+        )
+    what = {"val_accuracy": "validation accuracy", "val_loss": "validation loss, negated"}[target]
+    header = [f"rho with {what}", "authors", "ours", "within runs", "across runs at a check"]
+    return command.markdown(header, rows)
+
+
+def _regression_table(fits):
+    rows = []
+    for name, (method, inputs) in REGRESSIONS.items():
+        row = [name, f"{published.TABLE_1[name]:.3f}" if name in published.TABLE_1 else ""]
+        for target in predictors.TARGETS:
+            for split in SPLITS:
+                key = {"method": method, "inputs": inputs, "target": target, "split": split}
+                rho = [fit["rho"] for fit in fits if key.items() <= fit["setting"].items()]
+                row.append(_mean(rho) if rho else "")
+        rows.append(row)
+    header = [
+        "rho of regressions on the third left out",
+        "authors (by points)",
+        "accuracy, by points",
+        "accuracy, by runs",
+        "loss, by points",
+        "loss, by runs",
+    ]
+    return command.markdown(header, rows)
+
+
+def _formulas(fits):
+    lines = ["Formulas that genetic programming found for the validation accuracy:", ""]
+    for fit in fits:
+        setting = fit["setting"]
+        if setting["method"] == "symbolic" and setting["target"] == "val_accuracy":
+            rho = _mean([fit["rho"]])
+            lines.append(f"- `{fit['formula']}`: rho {rho} on the {setting['split']} left out")
+    return "\n".join(lines)
+
+
+def _mean(values):
+    if any(value is None for value in values):
+        return "undefined"
+    if len(values) == 1:
+        return f"{values[0]:.3f}"
+    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f}"
+
+
+def _picture(found, path):
+    """Figure 3: accuracies and MLH against updates; a thin line a run, a thick one their mean."""
+    figure, (above, below) = plt.subplots(
+        2, sharex=True, figsize=(7, 5.5), layout="constrained", height_ratios=(3, 2)
+    )
+    curves = (
+        (above, "accuracy", "training accuracy", "tab:blue", "--"),
+        (above, "val_accuracy", "validation accuracy", "tab:orange", "-"),
+        (below, "mlh", "MLH", "tab:green", "-"),
+    )
+    for axes, name, label, color, line in curves:
+        steps = np.array(found[0]["checks"]["step"])
+        values = np.array([record["checks"][name] for record in found])
+        axes.plot(steps, values.T, color=color, linewidth=0.5, alpha=0.35)
+        axes.plot(steps, values.mean(axis=0), line, color=color, linewidth=2, label=label)
+    above.set_ylabel("accuracy")
+    above.legend()
+    below.set(xlabel="updates", ylabel="MLH")
+    above.set_title(f"{len(found)} networks, each run and the mean")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def stages(runs, quick, out):
+    chosen, path = settings(runs), out / "table1.jsonl"
+    fitted = regressions(command.shown(path), runs, seeds=5)
+    if quick:
+        chosen = [{**setting, **QUICK} for setting in chosen]
+        fitted = regressions(command.shown(path), runs, seeds=1, population=50)
+    return [
+        (path, command.TRAIN, chosen),
+        (out / "table1_regressions.jsonl", "examples.paper.predictors:regression", fitted),
+    ]
+
+
+def main(argv=None):
+    command.run_and_draw("table1", __doc__, stages, draw, runs=20, argv=argv)
+
+
+if __name__ == "__main__":
+    main()
