@@ -87,7 +87,7 @@ def argument_parser():
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--dataset", choices=datasets.NAMES, default="digits")
+    parser.add_argument("--dataset", choices=SETTINGS, default="digits")
     parser.add_argument(
         "--train-size", type=positive, help="training pictures (digits: 300; else all)"
     )

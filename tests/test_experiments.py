@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 
 import keras
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from examples.experiments import datasets, records, runner, stopping, training
-from keras_benford import MLHEarlyStopping
+from examples.experiments import datasets, models, records, runner, stopping, training
+from keras_benford import MLHEarlyStopping, score
+from tests.backends import needs_tensorflow
 
 SETTING = {
     "network": "lenet",
@@ -71,9 +73,7 @@ def test_rules_applied_to_the_record_stop_where_the_callbacks_would():
         keras.utils.set_random_seed(0)
         data = datasets.load("digits")
         (x, y), _ = datasets.split(data, 0.0, 0)
-        model = training.models.lenet(
-            data.input_shape, data.n_classes, training.models.pytorch_default()
-        )
+        model = models.lenet(data.input_shape, data.n_classes, models.pytorch_default())
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(3e-3), loss, metrics=["accuracy"])
         callback = MLHEarlyStopping(monitor, patience=2)
@@ -99,7 +99,7 @@ def test_a_training_is_judged_at_every_check_and_by_all_parts():
 
 def test_the_judgement_is_that_of_evaluate():
     data = datasets.load("digits")
-    model = training.models.lenet(data.input_shape, 10)
+    model = models.lenet(data.input_shape, 10)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"])
     watch = training.Watch({"test": (data.x_test, data.y_test)}, "epoch", {})
@@ -116,6 +116,110 @@ def test_a_split_holds_its_share_out_and_loses_nothing(share):
     assert len(x_held_out) == len(y_held_out) == round(300 * share)
     both = {picture.tobytes() for picture in (*x, *x_held_out)}
     assert both == {picture.tobytes() for picture in data.x_train}
+
+
+def test_densenet_has_the_published_layers():
+    """6,956,298 parameters; every 1×1 and 3×3 kernel by the arithmetic of growing channels."""
+    model = models.densenet121((32, 32, 3), 10)
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == 6_956_298
+    kernels, channels = [(3, 3, 3, 64)], 64
+    for block, n_layers in enumerate((6, 12, 24, 16)):
+        if block > 0:
+            kernels.append((1, 1, channels, channels // 2))
+            channels //= 2
+        for _ in range(n_layers):
+            kernels += [(1, 1, channels, 128), (3, 3, 128, 32)]
+            channels += 32
+    kernels.append((channels, 10))
+    assert [weight.shape for weight in model.weights if weight.name == "kernel"] == kernels
+    assert model.get_layer("global_average_pooling2d").input.shape[1:] == (4, 4, 1024)
+
+
+@pytest.mark.parametrize(
+    ("network", "shape", "sizes"),
+    [
+        (models.lstm, (784, 1), [4 * 128, 128 * 4 * 128, 128 * 4 * 128, 128 * 4 * 128, 1280]),
+        (models.mlp, (64,), [64 * 64, 64 * 10]),
+    ],
+    ids=["lstm", "mlp"],
+)
+def test_the_other_networks_have_their_weights(network, shape, sizes):
+    found = score(network(shape, 10, models.pytorch_default()))
+    assert [layer.size for layer in found.layers] == sizes
+
+
+def test_synthetic_labels_are_a_linear_map_of_the_inputs():
+    boolean = datasets.load("synthetic_boolean", seed=1)
+    assert (boolean.x_train.shape, boolean.x_test.shape) == ((8000, 64), (2000, 64))
+    assert set(np.unique(boolean.x_train)) == {0, 1}
+    assert set(np.unique(boolean.y_train)) == {0, 1}
+    uniform = datasets.load("synthetic_uniform", seed=1)
+    assert 0 <= uniform.x_train.min() < uniform.x_train.max() < 1
+    fitted, *_ = np.linalg.lstsq(uniform.x_train, uniform.y_train, rcond=None)
+    np.testing.assert_allclose(uniform.x_test @ fitted, uniform.y_test, atol=1e-4)
+    other = datasets.load("synthetic_uniform", seed=2)
+    assert not np.array_equal(other.x_train, uniform.x_train)
+
+
+def pictures(sizes):
+    """What `tfds.load` gives: a set of pictures of these heights, with their number as label."""
+    import tensorflow as tf
+
+    def examples():
+        for label, size in enumerate(sizes):
+            yield np.full((size, 30, 3), 40 * label + 3, np.uint8), label
+
+    signature = (tf.TensorSpec((None, 30, 3), tf.uint8), tf.TensorSpec((), tf.int64))
+    made = tf.data.Dataset.from_generator(examples, output_signature=signature)
+    return made.apply(tf.data.experimental.assert_cardinality(len(sizes)))
+
+
+@needs_tensorflow
+def test_pictures_of_many_sizes_are_brought_to_one_and_kept(tmp_path, monkeypatch):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    sets = [pictures([20, 90, 33]), pictures([64, 11])]
+    monkeypatch.setattr(tfds, "load", lambda *_, **__: sets)
+    data = datasets.load("stanford_dogs", cache=tmp_path)
+    assert (data.x_train.shape, data.x_test.shape) == ((3, 64, 64, 3), (2, 64, 64, 3))
+    for x, y in zip((*data.x_train, *data.x_test), (*data.y_train, *data.y_test), strict=True):
+        np.testing.assert_allclose(x, (40 * y + 3) / 255, rtol=1e-6)
+    monkeypatch.setattr(tfds, "load", None)
+    again = datasets.load("stanford_dogs", cache=tmp_path)
+    np.testing.assert_array_equal(again.x_train, data.x_train)
+    assert [path.name for path in tmp_path.iterdir()] == ["stanford_dogs.npz"]
+
+
+def test_a_kept_set_needs_no_tfds(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, n in (("train", 50), ("test", 20)):
+        arrays[f"x_{part}"] = rng.integers(256, size=(n, 28, 28, 1), dtype=np.uint8)
+        arrays[f"y_{part}"] = np.arange(n, dtype=np.uint8) % 10
+    np.savez(tmp_path / "mnist.npz", **arrays)
+    data = datasets.load("seqmnist", cache=tmp_path)
+    assert data.x_train.shape == (50, 784, 1)
+    assert data.n_classes == 10
+    np.testing.assert_array_equal(np.sort(data.y_test), np.sort(arrays["y_test"]))
+
+
+def test_a_set_that_cannot_be_had_is_said_in_a_line_and_not_tried_again(tmp_path, monkeypatch):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    tried = []
+
+    def load(name, **_):
+        tried.append(name)
+        raise ConnectionError("no network\nhere")
+
+    monkeypatch.setattr(tfds, "load", load)
+    monkeypatch.setattr(training, "_MISSING", {})
+    monkeypatch.setattr(training, "CACHE", tmp_path)
+    for _ in range(2):
+        said = runner.run("examples.experiments.training:train", SETTING | {"dataset": "aircraft"})
+        assert said == (
+            "OSError: aircraft: cannot be had from TensorFlow Datasets (no network here)"
+        )
+    assert tried == ["visual_domain_decathlon/aircraft"]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

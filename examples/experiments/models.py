@@ -76,5 +76,65 @@ def digits_cnn(input_shape, n_classes):
     )
 
 
-NETWORKS = {"small_alexnet": small_alexnet, "lenet": lenet}
+def densenet121(input_shape, n_classes, kernel_initializer="glorot_uniform"):
+    """DenseNet-121 for small pictures: growth 32, a stem of 3×3, and no pooling before the blocks.
+
+    With 10 classes it has 6,956,298 trainable parameters, as published for PyTorch.
+    """
+    growth = 32
+
+    def conv(x, filters, size):
+        x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9)(x)
+        x = layers.ReLU()(x)
+        return plain(x, filters, size)
+
+    def plain(x, filters, size):
+        return layers.Conv2D(
+            filters, size, padding="same", use_bias=False, kernel_initializer=kernel_initializer
+        )(x)
+
+    inputs = keras.Input(input_shape)
+    x = plain(inputs, 2 * growth, 3)
+    for block, n_layers in enumerate((6, 12, 24, 16)):
+        if block > 0:
+            x = layers.AveragePooling2D(2)(conv(x, x.shape[-1] // 2, 1))
+        for _ in range(n_layers):
+            x = layers.Concatenate()([conv(conv(x, 4 * growth, 1), growth, 3), x])
+    x = layers.ReLU()(layers.BatchNormalization(epsilon=1e-5, momentum=0.9)(x))
+    x = layers.GlobalAveragePooling2D()(x)
+    outputs = layers.Dense(n_classes, kernel_initializer=kernel_initializer)(x)
+    return keras.Model(inputs, outputs, name="densenet121")
+
+
+def lstm(input_shape, n_classes, kernel_initializer="glorot_uniform"):
+    """Two LSTM layers and a dense one, for sequences `(steps, features)`."""
+
+    def layer(return_sequences):
+        return layers.LSTM(
+            128,
+            return_sequences=return_sequences,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=kernel_initializer,
+        )
+
+    dense = layers.Dense(n_classes, kernel_initializer=kernel_initializer)
+    return keras.Sequential(
+        [keras.Input(input_shape), layer(True), layer(False), dense], name="lstm"
+    )
+
+
+def mlp(input_shape, n_classes, kernel_initializer="glorot_uniform"):
+    """Two dense layers; a single output where there are no classes but a number to predict."""
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Flatten(),
+            layers.Dense(64, "relu", kernel_initializer=kernel_initializer),
+            layers.Dense(n_classes or 1, kernel_initializer=kernel_initializer),
+        ],
+        name="mlp",
+    )
+
+
+NETWORKS = {each.__name__: each for each in (small_alexnet, lenet, densenet121, lstm, mlp)}
 INITIALIZERS = {"pytorch": pytorch_default, "keras": keras.initializers.GlorotUniform}

@@ -92,7 +92,7 @@ def _in_processes(settings, function, jobs):
                 yield futures[future], future.result() if error is None else repr(error)
         finally:
             # Where this is interrupted, the runs that wait are not made first.
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _shares_of_cores(jobs):

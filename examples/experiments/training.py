@@ -21,7 +21,11 @@ import numpy as np
 from examples.experiments import datasets, models, stopping
 from keras_benford import MLHEarlyStopping, score
 
+CACHE = "runs/data"
+"""Where data sets are kept as `NAME.npz`, below the folder from which a script is started."""
+
 _FOREVER = 10**9
+_MISSING = {}
 
 
 def train(setting):
@@ -120,7 +124,14 @@ class Watch(keras.callbacks.Callback):
 @functools.lru_cache(maxsize=2)
 def _data(name):
     """The data set, kept from one run of a process to the next."""
-    return datasets.load(name)
+    if name in _MISSING:
+        raise OSError(_MISSING[name])
+    try:
+        return datasets.load(name, cache=CACHE)
+    except OSError as error:
+        # Not tried again for each of many runs: to find out takes minutes.
+        _MISSING[name] = str(error)
+        raise
 
 
 def _cross_entropy(logits, labels):
