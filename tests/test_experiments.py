@@ -118,6 +118,16 @@ def test_a_split_holds_its_share_out_and_loses_nothing(share):
     assert both == {picture.tobytes() for picture in data.x_train}
 
 
+@pytest.mark.parametrize("network", [models.small_alexnet, models.lenet, models.mlp])
+def test_layers_start_from_random_numbers_of_their_own(network):
+    model = network((32, 32, 3), 10, models.pytorch_default())
+    starts = [
+        keras.ops.convert_to_numpy(w).ravel()[:500] for w in model.weights if w.name == "kernel"
+    ]
+    between = np.corrcoef(starts)[np.triu_indices(len(starts), 1)]
+    assert abs(between).max() < 0.25
+
+
 def test_densenet_has_the_published_layers():
     """6,956,298 parameters; every 1×1 and 3×3 kernel by the arithmetic of growing channels."""
     model = models.densenet121((32, 32, 3), 10)

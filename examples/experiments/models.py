@@ -13,16 +13,22 @@ def pytorch_default():
     return keras.initializers.VarianceScaling(1 / 3, mode="fan_in", distribution="uniform")
 
 
+def _anew(initializer):
+    """Another initializer of this kind: one and the same gives all layers the same numbers."""
+    initializer = keras.initializers.get(initializer)
+    return getattr(initializer, "clone", lambda: initializer)()
+
+
 def small_alexnet(input_shape, n_classes, kernel_initializer="glorot_uniform"):
     """The authors' small AlexNet, without dropout: 356,288 kernel weights for 32×32×3 inputs."""
 
     def conv(filters, size, strides=1):
         return layers.Conv2D(
-            filters, size, strides, activation="relu", kernel_initializer=kernel_initializer
+            filters, size, strides, activation="relu", kernel_initializer=_anew(kernel_initializer)
         )
 
     def dense(units, activation=None):
-        return layers.Dense(units, activation, kernel_initializer=kernel_initializer)
+        return layers.Dense(units, activation, kernel_initializer=_anew(kernel_initializer))
 
     return keras.Sequential(
         [
@@ -45,7 +51,7 @@ def lenet(input_shape, n_classes, kernel_initializer="glorot_uniform"):
     """Two strided convolutions with leaky ReLU, and a dense layer."""
 
     def conv(filters):
-        return layers.Conv2D(filters, 5, 2, "same", kernel_initializer=kernel_initializer)
+        return layers.Conv2D(filters, 5, 2, "same", kernel_initializer=_anew(kernel_initializer))
 
     return keras.Sequential(
         [
@@ -55,7 +61,7 @@ def lenet(input_shape, n_classes, kernel_initializer="glorot_uniform"):
             conv(64),
             layers.LeakyReLU(),
             layers.Flatten(),
-            layers.Dense(n_classes, kernel_initializer=kernel_initializer),
+            layers.Dense(n_classes, kernel_initializer=_anew(kernel_initializer)),
         ],
         name="lenet",
     )
@@ -90,7 +96,11 @@ def densenet121(input_shape, n_classes, kernel_initializer="glorot_uniform"):
 
     def plain(x, filters, size):
         return layers.Conv2D(
-            filters, size, padding="same", use_bias=False, kernel_initializer=kernel_initializer
+            filters,
+            size,
+            padding="same",
+            use_bias=False,
+            kernel_initializer=_anew(kernel_initializer),
         )(x)
 
     inputs = keras.Input(input_shape)
@@ -102,7 +112,7 @@ def densenet121(input_shape, n_classes, kernel_initializer="glorot_uniform"):
             x = layers.Concatenate()([conv(conv(x, 4 * growth, 1), growth, 3), x])
     x = layers.ReLU()(layers.BatchNormalization(epsilon=1e-5, momentum=0.9)(x))
     x = layers.GlobalAveragePooling2D()(x)
-    outputs = layers.Dense(n_classes, kernel_initializer=kernel_initializer)(x)
+    outputs = layers.Dense(n_classes, kernel_initializer=_anew(kernel_initializer))(x)
     return keras.Model(inputs, outputs, name="densenet121")
 
 
@@ -113,11 +123,11 @@ def lstm(input_shape, n_classes, kernel_initializer="glorot_uniform"):
         return layers.LSTM(
             128,
             return_sequences=return_sequences,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=kernel_initializer,
+            kernel_initializer=_anew(kernel_initializer),
+            recurrent_initializer=_anew(kernel_initializer),
         )
 
-    dense = layers.Dense(n_classes, kernel_initializer=kernel_initializer)
+    dense = layers.Dense(n_classes, kernel_initializer=_anew(kernel_initializer))
     return keras.Sequential(
         [keras.Input(input_shape), layer(True), layer(False), dense], name="lstm"
     )
@@ -129,8 +139,8 @@ def mlp(input_shape, n_classes, kernel_initializer="glorot_uniform"):
         [
             keras.Input(input_shape),
             layers.Flatten(),
-            layers.Dense(64, "relu", kernel_initializer=kernel_initializer),
-            layers.Dense(n_classes or 1, kernel_initializer=kernel_initializer),
+            layers.Dense(64, "relu", kernel_initializer=_anew(kernel_initializer)),
+            layers.Dense(n_classes or 1, kernel_initializer=_anew(kernel_initializer)),
         ],
         name="mlp",
     )
