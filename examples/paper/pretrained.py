@@ -1,0 +1,383 @@
+"""Known networks, random or trained, and files of weights -> records of their leading digits.
+
+A record is of one model with one set of weights: the digit counts of each weight that counts, in
+the model's order, the one next to the input first. Models are built, scored and freed one after the
+other; files are scored as they lie, without being loaded.
+"""
+
+import argparse
+import contextlib
+import functools
+import gc
+import os
+import pathlib
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from examples.experiments import records
+from examples.paper import command
+from keras_benford import context, score, statistics
+
+APPLICATIONS = tuple(name for name in dir(keras.applications) if name[0].isupper())
+"""The models of `keras.applications`."""
+QUICK = "MobileNetV2 (alpha 0.35)"
+# A small one, to try the scripts with.
+_SPECIAL = {QUICK: ("MobileNetV2", {"alpha": 0.35, "input_shape": (32, 32, 3), "classes": 10})}
+
+_BERT = {"vocabulary_size": 30522, "max_sequence_length": 512}
+_BERT_BASE = _BERT | {"num_heads": 12, "hidden_dim": 768, "intermediate_dim": 3072}
+HUB_MODELS = {
+    "bert_tiny_en_uncased": (
+        "BertBackbone",
+        _BERT | {"num_layers": 2, "num_heads": 2, "hidden_dim": 128, "intermediate_dim": 512},
+    ),
+    "bert_base_en_uncased": ("BertBackbone", _BERT_BASE | {"num_layers": 12}),
+    "distil_bert_base_en_uncased": ("DistilBertBackbone", _BERT_BASE | {"num_layers": 6}),
+}
+"""Presets of KerasHub whose configuration stands here: they are built without a network."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One model with one set of weights, before it is scored.
+
+    Attributes:
+        setting: what a record of it is found by: `model`, `weights` (`"random"`, `"imagenet"`,
+            `"preset"`, or a file's name), and the `seed` of random ones.
+        score: a function of no arguments that builds or reads it and gives its `Score`.
+        modified: when a file was changed last; a file that was changed since is scored again.
+    """
+
+    setting: dict
+    score: Callable
+    modified: float | None = None
+
+
+class DownloadError(OSError):
+    """Trained weights, or a configuration, could not be fetched."""
+
+
+class Digits:
+    """A record, and what follows from its counts.
+
+    Attributes:
+        model: the model's name.
+        weights: what to call its weights: `random, seed 0`, or what they are.
+        trained: whether they are not random.
+        layers: `(n, 9)` counts of the digits 1 to 9, in the model's order.
+        counts: `(9,)` those of all pooled.
+        expected: MLH to expect of the pooled weights, if each were `uniform` or `gaussian`.
+    """
+
+    def __init__(self, record):
+        setting = record["setting"]
+        self.model = setting["model"]
+        self.trained = setting["weights"] != "random"
+        self.weights = setting["weights"] if self.trained else f"random, seed {setting['seed']}"
+        self.layers = np.array([counts for _, _, counts in record["layers"]])
+        self.counts = self.layers.sum(axis=0)
+        self.expected = record["mlh_expected"]
+        self.mlh = statistics.mlh(self.counts)
+        self.spread = context.mlh_spread(self.counts)
+        self.js_divergence = statistics.js_divergence(self.counts)
+
+
+def run_and_draw(name, doc, models, draw, argv=None):
+    """Parse the arguments of a script, record what is missing, and draw all that is recorded.
+
+    Args:
+        name: the script's name, and so that of its files.
+        doc: its docstring.
+        models: names of `APPLICATIONS` that it takes by default.
+        draw: function of a list of `Digits`, of the names of the models whose trained weights
+            could not be fetched, and of the picture's path, which it writes; gives a text.
+        argv: arguments; those of the process if None.
+    """
+    parser = _parser(name, doc, models)
+    args = parser.parse_args(argv)
+    if args.seed < 0:
+        parser.error(f"--seed: expected 0 or more; received {args.seed}; do pass another")
+    out = args.out or (pathlib.Path("runs/paper") if args.quick else command.RESULTS)
+    path = out / f"{name}.jsonl"
+    chosen = args.models or ([QUICK] if args.quick else models)
+    try:
+        failures = []
+        if not args.draw:
+            out.mkdir(parents=True, exist_ok=True)
+            failures = record_missing(_sources(chosen, args), path)
+        found, refused = recorded(path)
+        if found:
+            text = (command.QUICK if args.quick else "") + draw(found, refused, out / f"{name}.png")
+            (out / f"{name}.md").write_text(text, encoding="utf-8")
+            print(f"{text}\nwritten: {command.shown(out / name)}.md and .png")
+        elif not failures:
+            failures = [f"{path}: expected records; received none; do run without --draw"]
+    except OSError as error:
+        parser.error(str(error))
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    sys.exit(1 if failures else 0)
+
+
+def record_missing(sources, path):
+    """Score the sources that a file has no record of, one after the other, and append theirs.
+
+    Returns:
+        Lines on those that could not be had. That a download failed is recorded, too; it is tried
+        again the next time.
+    """
+    done, refused = _split(records.read(path))
+    known = [(each["setting"], each.get("modified")) for each in done]
+    missing = [each for each in sources if (each.setting, each.modified) not in known]
+    failures = []
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(missing))
+        for source in missing:
+            progress.update(task, description=source.setting["model"])
+            try:
+                records.append(path, record(source))
+            except (ImportError, OSError, ValueError) as error:
+                failures.append(" ".join(str(error).split()))
+                if isinstance(error, DownloadError) and source.setting not in refused:
+                    records.append(path, {"setting": source.setting, "failed": True})
+            # Before the next is built: the large ones take a gigabyte.
+            keras.utils.clear_session()
+            gc.collect()
+            progress.advance(task)
+    return list(dict.fromkeys(failures))
+
+
+def record(source):
+    """What to keep of a source's score: a dict of what JSON can hold."""
+    found = source.score()
+    layers = [
+        [layer.path.removeprefix(f"{found.name}/"), layer.size, layer.counts.tolist()]
+        for layer in in_depth(found.layers)
+    ]
+    expected = {"uniform": found.mlh_if_uniform, "gaussian": found.mlh_if_gaussian}
+    return {
+        "setting": source.setting,
+        **({} if source.modified is None else {"modified": source.modified}),
+        "mlh": _rounded(found.mlh),
+        "mlh_expected": {name: _rounded(value) for name, value in expected.items()},
+        "layers": layers,
+    }
+
+
+def in_depth(layers):
+    """A score's layers in the model's order.
+
+    Safetensors keep no such order: their writers sort the names, 10 before 2. Where all names are
+    sorted so, their numbers are read as numbers.
+    """
+    paths = [layer.path for layer in layers]
+    if paths != sorted(paths):
+        return list(layers)
+    return sorted(layers, key=lambda layer: _numbered(layer.path))
+
+
+def recorded(path):
+    """What a file of records holds.
+
+    Returns:
+        A list of `Digits`, of the same setting the newest; the names of the models whose trained
+        weights could not be fetched, and are there from nowhere else.
+    """
+    done, refused = _split(records.read(path))
+    newest = {str(each["setting"]): each for each in done}
+    found = [Digits(each) for each in newest.values()]
+    trained = {each.model for each in found if each.trained}
+    models = [each["model"] for each in refused if each["weights"] != "random"]
+    return found, [model for model in models if model not in trained]
+
+
+def number(value, decimals=4):
+    """A figure of a table."""
+    return "undefined" if value is None or np.isnan(value) else f"{value:.{decimals}f}"
+
+
+def by_model(found):
+    """Lists of `Digits` by the model's name, random ones first."""
+    models = {}
+    for each in found:
+        models.setdefault(each.model, []).append(each)
+    return {name: sorted(group, key=lambda each: each.trained) for name, group in models.items()}
+
+
+def application(name, seed, *, download=False):
+    """A model of `keras.applications`, as a `Source`: random, or to be downloaded."""
+    function, arguments = _SPECIAL.get(name, (name, {}))
+    build = functools.partial(getattr(keras.applications, function), **arguments)
+    if download:
+        return Source({"model": name, "weights": "imagenet"}, _downloaded(name, build, "imagenet"))
+    return _random(name, seed, lambda: build(weights=None))
+
+
+def hub_model(preset, seed, *, download=False):
+    """A model of KerasHub, as a `Source`: random, or to be downloaded.
+
+    Args:
+        preset: the name of a preset, or a folder with its `config.json`. The configuration of one
+            that is neither in `HUB_MODELS` nor a folder is downloaded.
+        seed: of random weights.
+        download: whether to take the trained weights of the preset.
+    """
+    name = pathlib.Path(preset).name
+
+    def build(weights=None):
+        hub = _keras_hub()
+        if weights is None and preset in HUB_MODELS:
+            cls, arguments = HUB_MODELS[preset]
+            return getattr(hub.models, cls)(**arguments)
+        return hub.models.Backbone.from_preset(preset, load_weights=weights is not None)
+
+    if download:
+        return Source({"model": name, "weights": "preset"}, _downloaded(name, build, "preset"))
+    if preset not in HUB_MODELS:
+        build = _fetching(name, build, "pass a folder with its config.json")
+    return _random(name, seed, build)
+
+
+def file(name, path):
+    """A file of trained weights, as a `Source`."""
+    modified = os.path.getmtime(path) if os.path.exists(path) else None
+    setting = {"model": name, "weights": pathlib.Path(path).name}
+    return Source(setting, lambda: score(path), modified)
+
+
+def _parser(name, doc, models):
+    parser = argparse.ArgumentParser(
+        prog=f"python -m examples.paper.{name}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--models",
+        type=_models,
+        help=f"of keras.applications, by commas, or all (default: {','.join(models)})",
+    )
+    parser.add_argument(
+        "--weights",
+        metavar="NAME=PATH",
+        type=_named_path,
+        action="append",
+        default=[],
+        help="a file of trained weights, or a whole model (repeatable)",
+    )
+    parser.add_argument("--download", action="store_true", help="fetch trained weights, too")
+    parser.add_argument(
+        "--keras-hub",
+        metavar="PRESET",
+        action="append",
+        default=[],
+        help="a preset of KerasHub, or a folder with its config.json (repeatable; package "
+        f"keras-hub); without a network: {', '.join(HUB_MODELS)}",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of random weights (default: 0)")
+    parser.add_argument("--draw", action="store_true", help="draw what is recorded, run nothing")
+    parser.add_argument("--quick", action="store_true", help="a try of seconds, into runs/paper")
+    results = command.shown(command.RESULTS)
+    parser.add_argument("--out", type=pathlib.Path, help=f"folder (default: {results})")
+    return parser
+
+
+def _models(text):
+    chosen = list(APPLICATIONS) if text == "all" else text.split(",")
+    unknown = [name for name in chosen if name not in APPLICATIONS]
+    if unknown:
+        raise argparse.ArgumentTypeError(
+            f"expected models of keras.applications; received {', '.join(unknown)}; "
+            f"do choose of {', '.join(APPLICATIONS)}"
+        )
+    return chosen
+
+
+def _named_path(text):
+    name, _, path = text.partition("=")
+    if not (name and path):
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=PATH; received {text}; do name the model, as in VGG16=vgg16.weights.h5"
+        )
+    return name, path
+
+
+def _sources(models, args):
+    both = (False, True) if args.download else (False,)
+    found = [
+        application(name, args.seed, download=download) for name in models for download in both
+    ]
+    found += [
+        hub_model(name, args.seed, download=download)
+        for name in args.keras_hub
+        for download in both
+    ]
+    return found + [file(name, path) for name, path in args.weights]
+
+
+def _random(name, seed, build):
+    def scored():
+        keras.utils.set_random_seed(seed)
+        return score(build())
+
+    return Source({"model": name, "weights": "random", "seed": seed}, scored)
+
+
+def _downloaded(name, build, weights):
+    fetch = _fetching(name, build, f"pass a file, --weights {name}=PATH")
+    return lambda: score(fetch(weights=weights))
+
+
+def _fetching(name, build, instead):
+    """`build`, which needs a network: where that fails, one line says what to do instead."""
+
+    def fetch(**arguments):
+        try:
+            # Keras' progress of the download does not belong to the results.
+            with contextlib.redirect_stdout(sys.stderr):
+                return build(**arguments)
+        except ImportError:
+            raise
+        except Exception as error:  # which is what `keras.utils.get_file` itself raises
+            said = " ".join(str(error).split())
+            raise DownloadError(
+                f"{name}: expected a download; received {type(error).__name__}: {said}; "
+                f"do {instead}"
+            ) from error
+
+    return fetch
+
+
+def _keras_hub():
+    try:
+        import keras_hub
+    except ImportError as error:
+        raise ImportError(
+            f"--keras-hub: expected the package keras_hub; received {error}; "
+            "do `pip install keras-hub`"
+        ) from error
+    return keras_hub
+
+
+def _split(found):
+    """Records of scores, and the settings of downloads that failed."""
+    done = [each for each in found if "failed" not in each]
+    return done, [each["setting"] for each in found if "failed" in each]
+
+
+def _rounded(value):
+    return None if np.isnan(value) else round(value, 5)
+
+
+def _numbered(path):
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path)]
