@@ -13,6 +13,22 @@ def pytorch_default():
     return keras.initializers.VarianceScaling(1 / 3, mode="fan_in", distribution="uniform")
 
 
+def scaled_normal(scale, mode):
+    """PyTorch's normal initializers, which cut nothing off."""
+    return keras.initializers.VarianceScaling(scale, mode, "untruncated_normal")
+
+
+class Shifted(keras.initializers.Initializer):
+    """The paper's bad start: each kernel has a mean of its own, drawn from 0.1 to 0.5.
+
+    The paper does not say how it scatters about that; here as PyTorch's default does about 0.
+    """
+
+    def __call__(self, shape, dtype=None):
+        mean = keras.random.uniform((), 0.1, 0.5, dtype=dtype)
+        return mean + pytorch_default()(shape, dtype)
+
+
 def _anew(initializer):
     """Another initializer of this kind: one and the same gives all layers the same numbers."""
     initializer = keras.initializers.get(initializer)
@@ -147,4 +163,16 @@ def mlp(input_shape, n_classes, kernel_initializer="glorot_uniform"):
 
 
 NETWORKS = {each.__name__: each for each in (small_alexnet, lenet, densenet121, lstm, mlp)}
-INITIALIZERS = {"pytorch": pytorch_default, "keras": keras.initializers.GlorotUniform}
+INITIALIZERS = {
+    "pytorch": pytorch_default,
+    "keras": keras.initializers.GlorotUniform,
+    "kaiming_uniform": keras.initializers.HeUniform,
+    "kaiming_normal": lambda: scaled_normal(2, "fan_in"),
+    "xavier_uniform": keras.initializers.GlorotUniform,
+    "xavier_normal": lambda: scaled_normal(1, "fan_avg"),
+    "orthogonal": keras.initializers.Orthogonal,
+    "normal": lambda: keras.initializers.RandomNormal(0, 1),
+    "uniform": lambda: keras.initializers.RandomUniform(0, 1),
+    "bad": lambda: Shifted(),
+}
+"""Functions that give an initializer of kernels, by name: those of the paper's Figure 1."""

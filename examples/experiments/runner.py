@@ -6,6 +6,7 @@ go side by side in processes of their own, each on its share of the cores, or on
 
 import importlib
 import json
+import logging
 import multiprocessing
 import os
 import pathlib
@@ -52,6 +53,8 @@ def recorded(settings, path):
 
 def run(function, setting):
     """The results of one run, with its seconds and what it ran on; or a line on why it failed."""
+    # It warns of a program for each network, which is what many runs make.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     module, name = function.split(":")
     began = time.perf_counter()
     try:

@@ -35,7 +35,8 @@ def train(setting):
         A dict: `initial_mlh` of the fresh weights, `steps` in an epoch, and `checks`, a dict of
         lists with an entry a check: `step` (updates so far), `accuracy` (mean over the batches
         since the check before), `mlh`, and for each judged part (`val`, `test`) its `…_loss` and
-        `…_accuracy`.
+        `…_accuracy`. Where there is a number to predict, the loss is the mean squared error, and
+        there are no accuracies.
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(setting["seed"])
@@ -45,16 +46,14 @@ def train(setting):
     model = models.NETWORKS[setting["network"]](
         data.input_shape, data.n_classes, models.INITIALIZERS[setting["initializer"]]()
     )
+    classes = data.n_classes > 0
     model.compile(
         keras.optimizers.Adam(setting["learning_rate"]),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True) if classes else "mse",
+        metrics=["accuracy"] if classes else [],
     )
-    watch = Watch(
-        {part: parts[part] for part in setting["judge"]},
-        setting["check_every"],
-        setting.get("until", {}),
-    )
+    judge = {part: parts[part] for part in setting["judge"]}
+    watch = Watch(judge, setting["check_every"], setting.get("until", {}), classes)
     initial_mlh = score(model).mlh
     model.fit(
         *training,
@@ -79,18 +78,23 @@ class Watch(keras.callbacks.Callback):
         parts: `(x, y)` by the name of the part.
         check_every: as `MLHEarlyStopping` takes it.
         until: patience in checks by monitor, or none.
+        classes: whether labels are classes, or numbers.
 
     Attributes:
         benford: an `MLHEarlyStopping` that never stops.
         checks: dict of lists, an entry a check.
     """
 
-    def __init__(self, parts, check_every, until):
+    def __init__(self, parts, check_every, until, classes=True):
         super().__init__()
         self.parts = parts
         self.until = until
+        self.classes = classes
         self.benford = MLHEarlyStopping(
-            patience=_FOREVER, restore_best_weights=False, check_every=check_every
+            "scaled_eic" if classes else "mlh",
+            patience=_FOREVER,
+            restore_best_weights=False,
+            check_every=check_every,
         )
         self.checks = {}
         if check_every != "epoch":
@@ -107,11 +111,15 @@ class Watch(keras.callbacks.Callback):
         history = self.benford.history
         if len(history.get("mlh", ())) == len(self.checks.get("mlh", ())):
             return
-        values = {name: history[name][-1] for name in ("step", "accuracy", "mlh")}
+        names = ("step", "accuracy", "mlh") if self.classes else ("step", "mlh")
+        values = {name: history[name][-1] for name in names}
         for part, (x, y) in self.parts.items():
-            logits = self.model.predict(x, batch_size=1000, verbose=0)
-            values |= {f"{part}_loss": _cross_entropy(logits, y)}
-            values |= {f"{part}_accuracy": float(np.mean(logits.argmax(axis=1) == y))}
+            outputs = self.model.predict(x, batch_size=1000, verbose=0)
+            if self.classes:
+                values |= {f"{part}_loss": _cross_entropy(outputs, y)}
+                values |= {f"{part}_accuracy": float(np.mean(outputs.argmax(axis=1) == y))}
+            else:
+                values |= {f"{part}_loss": float(np.mean((outputs[:, 0] - y) ** 2))}
         for name, value in values.items():
             # As recorded: rules applied to the record later must see the same.
             rounded = round(value, 8) if isinstance(value, float) else value

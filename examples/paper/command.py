@@ -7,6 +7,7 @@ alone, as `NAME.md` and `NAME.png`.
 import argparse
 import os
 import pathlib
+import statistics
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -62,6 +63,12 @@ def markdown(header, rows):
     """A Markdown table; the first column stands left, the others right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def spread(values, digits):
+    """`mean ± sample standard deviation`, or the one value there is."""
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
 def shown(path):

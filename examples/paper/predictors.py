@@ -79,12 +79,14 @@ def regression(setting):
     y = values[setting["target"]].ravel()
     test = _test_part(runs, setting["split"], setting["seed"])
     result = _METHODS[setting["method"]](setting, x[~test], y[~test], x[test])
-    rho = stats.spearmanr(result.pop("predicted"), y[test]).statistic
-    return {
-        "rho": round(float(rho), 4),
-        "n_train": int((~test).sum()),
-        "n_test": int(test.sum()),
-    } | result
+    predicted, fitted = result.pop("predicted"), result.pop("fitted")
+    rho = None
+    # What predicts the same for all ranks nothing.
+    if all(len(set(each)) > 1 for each in (fitted, predicted, y[test])):
+        # A formula's ranks may run the other way: which way is known from what was fitted.
+        sign = np.sign(stats.spearmanr(fitted, y[~test]).statistic)
+        rho = round(float(sign * stats.spearmanr(predicted, y[test]).statistic), 4)
+    return {"rho": rho, "n_train": int((~test).sum()), "n_test": int(test.sum()), **result}
 
 
 def _test_part(runs, split, seed):
@@ -114,7 +116,7 @@ def _gaussian_process(setting, x, y, x_test):
         # A length scale at its bound is what the authors' settings lead to, and no failure.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(x, y)
-    return {"predicted": model.predict(x_test), "kernel": str(model.kernel_)}
+    return {**_predictions(model, x, x_test), "kernel": str(model.kernel_)}
 
 
 def _symbolic(setting, x, y, x_test):
@@ -131,7 +133,11 @@ def _symbolic(setting, x, y, x_test):
         random_state=setting["seed"],
     )
     model.fit(x, y)
-    return {"predicted": model.predict(x_test), "formula": str(model._program)}
+    return {**_predictions(model, x, x_test), "formula": str(model._program)}
+
+
+def _predictions(model, x, x_test):
+    return {"fitted": model.predict(x), "predicted": model.predict(x_test)}
 
 
 _METHODS = {"gpr": _gaussian_process, "symbolic": _symbolic}

@@ -10,3 +10,6 @@ SMALL_ALEXNET = {
     "batch_size": 512,
     "learning_rate": 3e-3,
 }
+
+QUICK = {"network": "lenet", "dataset": "digits", "batch_size": 64, "epochs": 2}
+"""What `--quick` puts instead: another network on handwritten digits of 8×8 pixels."""

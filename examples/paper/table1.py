@@ -8,8 +8,6 @@ from that within each run, and across the runs at the same check.
     python -m examples.paper.table1 --jobs 2
 """
 
-import statistics
-
 import matplotlib
 
 matplotlib.use("agg")
@@ -18,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from examples.paper import command, predictors, published
-from examples.paper.setting import SMALL_ALEXNET
+from examples.paper.setting import QUICK, SMALL_ALEXNET
 
 NAMES = {
     "accuracy": "A",
@@ -34,7 +32,6 @@ REGRESSIONS = {
     "symbolic(MLH, A)": ("symbolic", ["mlh", "accuracy"]),
 }
 SPLITS = ("points", "runs")
-QUICK = {"network": "lenet", "dataset": "digits", "batch_size": 64, "epochs": 2}
 
 
 def settings(runs):
@@ -89,7 +86,7 @@ def _rank_table(values, target):
                 shown,
                 "" if theirs is None else f"{theirs:.3f}",
                 f"{predictors.pooled(x, y):.3f} ({low:.2f} to {high:.2f})",
-                _mean(within),
+                command.spread(within, 3),
                 f"{predictors.between_runs(x, y):.3f}",
             ]
         )
@@ -130,11 +127,7 @@ def _formulas(fits):
 
 
 def _mean(values):
-    if any(value is None for value in values):
-        return "undefined"
-    if len(values) == 1:
-        return f"{values[0]:.3f}"
-    return f"{statistics.mean(values):.3f} ± {statistics.stdev(values):.3f}"
+    return "undefined" if None in values else command.spread(values, 3)
 
 
 def _picture(found, path):

@@ -20,7 +20,7 @@ from scipy import stats
 
 from examples.experiments import stopping
 from examples.paper import command, published
-from examples.paper.setting import SMALL_ALEXNET
+from examples.paper.setting import QUICK, SMALL_ALEXNET
 
 CRITERIA = {
     "mlh": "MLH",
@@ -31,7 +31,6 @@ CRITERIA = {
 SHARES = (0.0001, 0.0004, 0.0016, 0.01, 0.02, 0.0251, 0.03, 0.1, 0.2, 0.3, 0.4)
 # Eight runs of each of these are what two cores do in some hours.
 DEFAULT_SHARES = (0.0016, 0.01, 0.02, 0.1, 0.2, 0.4)
-QUICK = {"network": "lenet", "dataset": "digits", "batch_size": 32, "epochs": 3}
 
 Sample = collections.namedtuple("Sample", "last best epochs unstopped")
 """Test accuracies in % of the last and the best weights, epochs run, runs that nothing stopped."""
@@ -123,9 +122,9 @@ def _table(found):
             [
                 name,
                 "" if theirs is None else f"{theirs.mean:.1f} ± {theirs.std:.1f} ({theirs.n})",
-                f"{_figure(sample.last)} ({len(sample.last)})",
-                _figure(sample.best),
-                _figure(sample.epochs),
+                f"{command.spread(sample.last, 1)} ({len(sample.last)})",
+                command.spread(sample.best, 1),
+                command.spread(sample.epochs, 1),
                 len(sample.unstopped) or "",
             ]
         )
@@ -177,12 +176,6 @@ def _summary(values):
     return published.Sample(len(values), statistics.mean(values), statistics.stdev(values))
 
 
-def _figure(values):
-    if len(values) == 1:
-        return f"{values[0]:.1f}"
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
-
-
 def _picture(found, path):
     """Figure 4: boxes of ours, every run as a dot; the authors' mean and deviation beside them."""
     ways = _ways(found)
@@ -206,7 +199,7 @@ def _picture(found, path):
     axes.errorbar([], [], [], fmt="D", color="black", mfc="white", label="authors, mean ± std")
     axes.set_xticks(np.arange(len(ways)), [name.replace(" ", "\n") for name, _ in ways])
     axes.set(ylabel="test accuracy (%)", title="small AlexNet on CIFAR-10, by what stopped it")
-    axes.legend(loc="lower center", ncols=3, bbox_to_anchor=(0.5, -0.28))
+    figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

@@ -1,0 +1,139 @@
+"""Figure 7: MLH of data sets, and of networks trained on each.
+
+The MLH of a data set is that of its inputs, divided by their maximum. Networks are those of the
+paper's Table 4, trained from many seeds.
+
+    python -m examples.paper.figure7 --jobs 2
+"""
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from examples.experiments import datasets, training
+from examples.paper import command, published
+from keras_benford import digit_counts, mlh
+
+# Of each data set: its name, the network, the batch size, the epochs, and how many of a hundred
+# seeds two cores train in reasonable time.
+SETS = {
+    "synthetic_boolean": ("Synthetic-Boolean", "mlp", 64, 20, 100),
+    "synthetic_uniform": ("Synthetic-Uniform", "mlp", 64, 20, 100),
+    "mnist": ("MNIST", "lenet", 512, 10, 10),
+    "fashion_mnist": ("FashionMNIST", "lenet", 512, 10, 10),
+    "cifar10": ("CIFAR10", "small_alexnet", 512, 10, 5),
+}
+
+
+def settings(runs):
+    """As many seeds of each set as its share of the runs."""
+    return [
+        {
+            "network": network,
+            "initializer": "pytorch",
+            "dataset": dataset,
+            "batch_size": batch_size,
+            "learning_rate": 3e-3,
+            "held_out": 0.0,
+            "epochs": epochs,
+            "check_every": "epoch",
+            "judge": ["test"],
+            "seed": seed,
+        }
+        for dataset, (_, network, batch_size, epochs, percent) in SETS.items()
+        for seed in range(-(-runs * percent // 100))
+    ]
+
+
+def of_data(setting):
+    """The digits of a data set's training inputs."""
+    data = datasets.load(setting["dataset"], cache=training.CACHE)
+    counts = digit_counts(data.x_train)
+    return {"counts": counts.tolist(), "mlh": round(mlh(counts), 5)}
+
+
+def stages(runs, quick, out):
+    chosen = settings(runs)
+    sets = [{"dataset": dataset} for dataset in SETS]
+    if quick:
+        chosen = [{**each, "epochs": 2} for each in chosen if each["network"] == "mlp"]
+        sets = [each for each in sets if each["dataset"].startswith("synthetic")]
+    return [
+        (out / "figure7.jsonl", command.TRAIN, chosen),
+        (out / "figure7_data.jsonl", "examples.paper.figure7:of_data", sets),
+    ]
+
+
+def draw(found, of_sets, picture):
+    """The table as text; Figure 7 into a file."""
+    networks = {dataset: [] for dataset in SETS}
+    for record in found:
+        checks = record["checks"]
+        networks[record["setting"]["dataset"]].append((record["initial_mlh"], checks["mlh"][-1]))
+    networks = {dataset: np.array(values) for dataset, values in networks.items() if values}
+    data = {record["setting"]["dataset"]: record["mlh"] for record in of_sets}
+    _picture(networks, data, picture)
+    rows = []
+    for dataset, values in networks.items():
+        name, network, *_ = SETS[dataset]
+        theirs = published.FIGURE_7.get(name, ("", ""))
+        before, after = values.T
+        rows.append(
+            [
+                f"{name}, {network}",
+                theirs[0],
+                f"{data[dataset]:.3f}" if dataset in data else "",
+                theirs[1],
+                f"{np.median(after):.3f} ({after.min():.2f} to {after.max():.2f})",
+                f"{np.median(before):.3f}",
+                len(values),
+            ]
+        )
+    header = [
+        "data and network",
+        "MLH of the data: authors",
+        "ours",
+        "of networks, median: authors",
+        "ours (range)",
+        "untrained, median",
+        "networks",
+    ]
+    return command.markdown(header, rows) + "\n"
+
+
+def _picture(networks, data, path):
+    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    at = np.arange(len(networks))
+    parts = ((-0.15, 0, "untrained", "white"), (0.15, 1, "trained", "tab:blue"))
+    for offset, column, label, color in parts:
+        values = [each[:, column] for each in networks.values()]
+        boxes = axes.boxplot(
+            values,
+            positions=at + offset,
+            widths=0.25,
+            manage_ticks=False,
+            patch_artist=True,
+            medianprops={"color": "black"},
+        )
+        for box in boxes["boxes"]:
+            box.set_facecolor(color)
+        boxes["boxes"][0].set_label(f"networks, {label}")
+    own = [data.get(dataset, np.nan) for dataset in networks]
+    axes.plot(at, own, "D", color="black", mfc="tab:orange", label="the data itself")
+    axes.set_xticks(at, [f"{SETS[name][0]}\n{len(each)} runs" for name, each in networks.items()])
+    axes.axhline(0, color="grey", linewidth=0.8)
+    axes.set(ylabel="MLH", title="data sets, and networks trained on them")
+    figure.legend(loc="outside lower center", ncols=3)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def main(argv=None):
+    command.run_and_draw("figure7", __doc__, stages, draw, runs=100, argv=argv)
+
+
+if __name__ == "__main__":
+    main()
