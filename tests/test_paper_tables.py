@@ -1,0 +1,208 @@
+"""The paper's tables and figures are drawn from records, and their statistics are right."""
+
+import csv
+import json
+import os
+import statistics
+
+import numpy as np
+import pytest
+from scipy import stats
+
+pytest.importorskip("matplotlib")
+pytest.importorskip("sklearn")
+
+from examples.experiments import records
+from examples.paper import (
+    command,
+    figure1,
+    figure7,
+    predictors,
+    published,
+    table1,
+    table2,
+)
+from keras_benford import eic, scaled_eic, symbolic_eic
+from tests.backends import needs_tensorflow
+
+SCRIPTS = {"figure1": figure1, "figure7": figure7, "table1": table1, "table2": table2}
+
+
+def run(script, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        script.main([str(argument) for argument in arguments])
+    return ended.value.code
+
+
+@needs_tensorflow  # the others would take long to compile, and do nothing else
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_quick_try_runs_and_draws(name, tmp_path, capsys):
+    pytest.importorskip("gplearn")
+    assert run(SCRIPTS[name], "--quick", "--out", tmp_path) == 0
+    said = capsys.readouterr().out
+    text = (tmp_path / f"{name}.md").read_text()
+    assert text.startswith(command.QUICK)
+    assert text in said
+    assert "nan" not in text
+    picture = (tmp_path / f"{name}.png").read_bytes()
+    assert len(picture) > 10_000
+
+    # What is recorded is not run again, and is all that is needed.
+    recorded = {path: path.read_bytes() for path in tmp_path.glob("*.jsonl")}
+    (tmp_path / f"{name}.md").unlink()
+    for again in ([], ["--draw"]):
+        assert run(SCRIPTS[name], "--quick", "--out", tmp_path, *again) == 0
+        assert (tmp_path / f"{name}.md").read_text() == text
+    assert {path: path.read_bytes() for path in tmp_path.glob("*.jsonl")} == recorded
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_without_records_there_is_nothing_to_draw(name, tmp_path, capsys):
+    assert run(SCRIPTS[name], "--draw", "--out", tmp_path) == 1
+    assert "0 of" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
+
+
+def made_up(setting, rng):
+    """A record of a training that overfits after its tenth check."""
+    n = 30
+    step = np.arange(1, n + 1)
+    peak = 0.6 - 0.002 * np.abs(step - 10) + rng.normal(0, 0.005, n)
+    mlh = 0.97 + 0.02 * (1 - np.abs(step - 12) / 30) + rng.normal(0, 0.0005, n)
+    checks = {"step": (10 * step).tolist(), "accuracy": (0.4 + 0.02 * step).tolist()}
+    checks |= {"mlh": mlh.round(8).tolist()}
+    for part in setting["judge"]:
+        checks |= {f"{part}_accuracy": peak.tolist(), f"{part}_loss": (2 - peak).tolist()}
+    return {"setting": setting, "initial_mlh": 0.97, "steps": 10, "checks": checks}
+
+
+def test_table_2_has_the_accuracies_at_the_stops(tmp_path):
+    rng = np.random.default_rng(0)
+    found = [made_up(setting, rng) for setting in table2.settings(3, (0.02, 0.4))]
+    samples = table2.samples(found)
+    assert set(samples) == {"mlh", "eic", "scaled_eic", "symbolic_eic", 0.02, 0.4}
+    for record in found:
+        if record["setting"]["held_out"] != 0.4:
+            continue
+        losses, accuracies = (record["checks"][key] for key in ("val_loss", "test_accuracy"))
+        best, check = 0, 0
+        while check - best < 5:
+            check += 1
+            best = check if losses[check] < losses[best] else best
+        seed = record["setting"]["seed"]
+        assert samples[0.4].last[seed] == pytest.approx(100 * accuracies[check])
+        assert samples[0.4].best[seed] == pytest.approx(100 * accuracies[best])
+        assert samples[0.4].epochs[seed] == check + 1
+    # The training accuracy rises to the end: EIC's best check is late, and nothing stops it.
+    assert samples["eic"].unstopped == [0, 1, 2]
+    text = table2.draw(found, tmp_path / "table2.png")
+    line = next(line for line in text.splitlines() if line.startswith("| val 0.4 |"))
+    last = samples[0.4].last
+    assert f"{statistics.mean(last):.1f} ± {statistics.stdev(last):.1f} (3)" in line
+    assert "55.5 ± 1.8 (100)" in line
+
+
+def test_holm_s_correction():
+    assert table2.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert table2.holm([0.5, 0.9]) == pytest.approx([1, 1])
+    # The example of Holm (1979) as R's p.adjust has it.
+    assert table2.holm([0.005, 0.011, 0.02, 0.04, 0.13]) == pytest.approx(
+        [0.025, 0.044, 0.06, 0.08, 0.13]
+    )
+
+
+def test_welch_s_test_is_that_of_the_samples():
+    rng = np.random.default_rng(1)
+    mlh, other = rng.normal(59, 1.5, 12), rng.normal(58, 2, 9)
+    sizes = [
+        published.Sample(len(x), statistics.mean(x), statistics.stdev(x)) for x in (mlh, other)
+    ]
+    ((t, p, corrected),) = table2.against_mlh(sizes[0], sizes[1:])
+    expected = stats.ttest_ind(mlh, other, equal_var=False)
+    assert (t, p) == pytest.approx((expected.statistic, expected.pvalue))
+    assert corrected == pytest.approx(p)
+
+
+def test_mlh_is_not_proved_better_than_the_best_share_by_the_authors_figures():
+    ((t, p, _),) = table2.against_mlh(published.TABLE_2_MLH, [published.TABLE_2[0.02]])
+    assert t == pytest.approx(1.72, abs=0.01)
+    assert 0.08 < p < 0.09
+
+
+@pytest.mark.skipif(
+    "PAPER_AUTHORS_RUNS" not in os.environ, reason="PAPER_AUTHORS_RUNS names no file of their runs"
+)
+def test_the_authors_figures_are_those_of_their_runs():
+    with open(os.environ["PAPER_AUTHORS_RUNS"], newline="") as file:
+        rows = list(csv.DictReader(file))
+    named = {0.0: published.TABLE_2_MLH, **published.TABLE_2}
+    accuracies = {}
+    for row in rows:
+        # They are powers of ten there: 10^-3.4 is 0.0004.
+        share = min(named, key=lambda each: abs(each - float(row["validation_proportion"])))
+        accuracies.setdefault(share, []).append(100 * float(row["test_accuracy"]))
+    assert set(named) == set(accuracies)
+    for share, values in accuracies.items():
+        seen = published.Sample(len(values), statistics.mean(values), statistics.stdev(values))
+        assert seen.n == named[share].n
+        assert seen[1:] == pytest.approx(named[share][1:], abs=5e-4)
+
+
+@pytest.fixture
+def trainings():
+    rng = np.random.default_rng(2)
+    return [made_up(setting, rng) for setting in table1.settings(4)]
+
+
+def test_predictors_are_such_that_high_is_good(trainings):
+    values = predictors.points(trainings)
+    checks = trainings[1]["checks"]
+    accuracy, mlh = (np.array(checks[name]) for name in ("accuracy", "mlh"))
+    for name, criterion in (("eic", eic), ("scaled_eic", scaled_eic)):
+        np.testing.assert_allclose(values[name][1], -criterion(accuracy, mlh))
+    np.testing.assert_allclose(values["symbolic_eic"][1], -symbolic_eic(accuracy, mlh))
+    np.testing.assert_allclose(values["val_loss"][1], -np.array(checks["val_loss"]))
+    np.testing.assert_allclose(values["mlh"][1], mlh)
+
+
+def test_rho_is_scipy_s_pooled_within_and_between(trainings):
+    values = predictors.points(trainings)
+    x, y = values["mlh"], values["val_accuracy"]
+    x[0, :5] = x[0, 0]
+    assert predictors.pooled(x, y) == pytest.approx(stats.spearmanr(x.ravel(), y.ravel())[0])
+    within = [stats.spearmanr(a, b)[0] for a, b in zip(x, y, strict=True)]
+    np.testing.assert_allclose(predictors.within_runs(x, y), within)
+    between = [stats.spearmanr(a, b)[0] for a, b in zip(x.T, y.T, strict=True)]
+    assert predictors.between_runs(x, y) == pytest.approx(np.mean(between))
+    low, high = predictors.interval(x, y)
+    assert low <= predictors.pooled(x, y) <= high
+
+
+@pytest.mark.parametrize("split", table1.SPLITS)
+@pytest.mark.parametrize("method", ["gpr", "symbolic"])
+def test_a_regression_is_judged_on_what_it_has_not_seen(method, split, trainings, tmp_path):
+    if method == "symbolic":
+        pytest.importorskip("gplearn")
+    path = tmp_path / "table1.jsonl"
+    for record in trainings:
+        records.append(path, record)
+    setting = {
+        "method": method,
+        "inputs": ["mlh", "accuracy"],
+        "target": "val_accuracy",
+        "split": split,
+        "seed": 0,
+        "records": str(path),
+        "runs": 3,
+        "population": 100,
+    }
+    result = predictors.regression(setting)
+    assert result["n_train"] + result["n_test"] == 3 * 30
+    assert result["n_test"] == 30
+    # Accuracy tells the check, and so where on the made-up peak it is.
+    assert result["rho"] > 0.3
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_a_table_in_markdown():
+    assert command.markdown(["a", "b"], [[1, 2.5]]) == "| a | b |\n| --- | ---: |\n| 1 | 2.5 |"
