@@ -97,6 +97,20 @@ def test_a_training_is_judged_at_every_check_and_by_all_parts():
     assert json.loads(json.dumps(record)) == record
 
 
+def test_a_training_ends_after_its_updates():
+    checks = training.train(SETTING | {"judge": [], "check_every": 2, "updates": 5})["checks"]
+    assert checks["step"] == [2, 4, 6]
+    assert {*checks} == {"step", "accuracy", "mlh"}
+
+
+def test_where_there_is_a_number_to_predict_the_loss_is_the_squared_error():
+    setting = SETTING | {"network": "mlp", "dataset": "synthetic_uniform", "epochs": 1}
+    checks = training.train(setting | {"check_every": "epoch"})["checks"]
+    assert {*checks} == {"step", "mlh", "val_loss", "test_loss"}
+    data = datasets.load("synthetic_uniform")
+    assert 0 < checks["test_loss"][0] < 2 * np.mean(data.y_test**2)
+
+
 def test_the_judgement_is_that_of_evaluate():
     data = datasets.load("digits")
     model = models.lenet(data.input_shape, 10)

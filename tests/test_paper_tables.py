@@ -16,6 +16,7 @@ from examples.experiments import records
 from examples.paper import (
     command,
     figure1,
+    figure5_networks,
     figure7,
     predictors,
     published,
@@ -25,7 +26,13 @@ from examples.paper import (
 from keras_benford import eic, scaled_eic, symbolic_eic
 from tests.backends import needs_tensorflow
 
-SCRIPTS = {"figure1": figure1, "figure7": figure7, "table1": table1, "table2": table2}
+SCRIPTS = {
+    "figure1": figure1,
+    "figure5_networks": figure5_networks,
+    "figure7": figure7,
+    "table1": table1,
+    "table2": table2,
+}
 
 
 def run(script, *arguments):
@@ -95,7 +102,9 @@ def test_table_2_has_the_accuracies_at_the_stops(tmp_path):
         assert samples[0.4].epochs[seed] == check + 1
     # The training accuracy rises to the end: EIC's best check is late, and nothing stops it.
     assert samples["eic"].unstopped == [0, 1, 2]
-    text = table2.draw(found, tmp_path / "table2.png")
+    as_printed = [made_up(setting, rng) for setting in table2.printed(2)]
+    text = table2.draw(found, as_printed, tmp_path / "table2.png")
+    assert text.count("| val 0.1 |") == 1 + 1  # among the tests, and as printed
     line = next(line for line in text.splitlines() if line.startswith("| val 0.4 |"))
     last = samples[0.4].last
     assert f"{statistics.mean(last):.1f} ± {statistics.stdev(last):.1f} (3)" in line

@@ -10,7 +10,8 @@ A setting is a dict with
 - `check_every`: when to check, as `MLHEarlyStopping` takes it;
 - `judge`: what to judge it on at each check: of `"val"` and `"test"`;
 - `until`: patience in checks by monitor. Training ends when each of these has stopped it (see
-  `stopping`); all epochs are trained where there is none.
+  `stopping`); all epochs are trained where there is none;
+- `updates`: a number of updates after which, at the next check, training ends in any case.
 """
 
 import functools
@@ -53,7 +54,9 @@ def train(setting):
         metrics=["accuracy"] if classes else [],
     )
     judge = {part: parts[part] for part in setting["judge"]}
-    watch = Watch(judge, setting["check_every"], setting.get("until", {}), classes)
+    watch = Watch(
+        judge, setting["check_every"], setting.get("until", {}), setting.get("updates"), classes
+    )
     initial_mlh = score(model).mlh
     model.fit(
         *training,
@@ -78,6 +81,7 @@ class Watch(keras.callbacks.Callback):
         parts: `(x, y)` by the name of the part.
         check_every: as `MLHEarlyStopping` takes it.
         until: patience in checks by monitor, or none.
+        updates: number of updates after which training ends in any case, or None.
         classes: whether labels are classes, or numbers.
 
     Attributes:
@@ -85,10 +89,11 @@ class Watch(keras.callbacks.Callback):
         checks: dict of lists, an entry a check.
     """
 
-    def __init__(self, parts, check_every, until, classes=True):
+    def __init__(self, parts, check_every, until, updates=None, classes=True):
         super().__init__()
         self.parts = parts
         self.until = until
+        self.updates = updates
         self.classes = classes
         self.benford = MLHEarlyStopping(
             "scaled_eic" if classes else "mlh",
@@ -125,7 +130,8 @@ class Watch(keras.callbacks.Callback):
             rounded = round(value, 8) if isinstance(value, float) else value
             self.checks.setdefault(name, []).append(rounded)
         stops = [stopping.stop_by(*rule, self.checks) for rule in self.until.items()]
-        if stops and all(stops):
+        enough = self.updates is not None and values["step"] >= self.updates
+        if enough or (stops and all(stops)):
             self.model.stop_training = True
 
 
