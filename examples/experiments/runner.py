@@ -124,6 +124,7 @@ def _on_ray(settings, function, address):
         address=None if address == "local" else address,
         runtime_env={"py_modules": [str(folder) for folder in folders]},
         log_to_driver=False,
+        logging_level=logging.ERROR,
     )
     try:
         task = ray.remote(num_cpus=1, max_calls=1)(run)

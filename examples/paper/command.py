@@ -47,7 +47,9 @@ def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
     found, failures = [], []
     for path, function, settings in stages(2 if args.quick else args.runs, args.quick, out):
         if not args.draw:
-            failures += runner.run_missing(settings, function, path, jobs=args.jobs, ray=args.ray)
+            # What is no training reads the records, which lie here.
+            ray = args.ray if function == TRAIN else None
+            failures += runner.run_missing(settings, function, path, jobs=args.jobs, ray=ray)
         found.append(runner.recorded(settings, path))
         print(f"{len(found[-1])} of {len(settings)} runs are recorded in {shown(path)}")
     if found[0]:
