@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from examples.experiments import datasets, models, records
+from examples.experiments.runner import positive
 from keras_benford import MLHEarlyStopping, plots
 
 # The settings of each data set: network, learning rate of Adam, batch size, most epochs.
@@ -109,14 +110,6 @@ def argument_parser():
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/early_stopping"))
     parser.add_argument("--record", type=pathlib.Path, help="append each result to this JSONL file")
     return parser
-
-
-def positive(text):
-    """An argument that is an integer of 1 or more."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more; received {text}")
-    return number
 
 
 def seed(text):

@@ -70,6 +70,21 @@ def test_without_records_there_is_nothing_to_draw(name, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--jobs", "0"], "--jobs: expected 1 or more; received 0"),
+        (["--runs", "-1"], "--runs: expected 1 or more; received -1"),
+        (["--out", "{}/file/results"], "Not a directory"),
+    ],
+    ids=lambda each: each[0] if isinstance(each, list) else "",
+)
+def test_arguments_that_make_no_sense_end_in_one_line(arguments, said, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert run(table2, *(each.format(tmp_path) for each in arguments)) == 2
+    assert said in capsys.readouterr().err
+
+
 def made_up(setting, rng):
     """A record of a training that overfits after its tenth check."""
     n = 30
@@ -202,7 +217,7 @@ def test_a_regression_is_judged_on_what_it_has_not_seen(method, split, trainings
         "split": split,
         "seed": 0,
         "records": str(path),
-        "runs": 3,
+        "seeds": [0, 1, 3],
         "population": 100,
     }
     result = predictors.regression(setting)

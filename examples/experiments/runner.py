@@ -4,6 +4,7 @@ A run is a function of a setting, a dict of what JSON can hold, which gives a di
 go side by side in processes of their own, each on its share of the cores, or on a Ray cluster.
 """
 
+import argparse
 import importlib
 import json
 import logging
@@ -68,12 +69,23 @@ def run(function, setting):
 def add_arguments(parser):
     """The arguments of a script that runs: `--jobs` and `--ray`."""
     parser.add_argument(
-        "--jobs", type=int, default=1, help="runs side by side, which share the cores (default: 1)"
+        "--jobs",
+        type=positive,
+        default=1,
+        help="runs side by side, which share the cores (default: 1)",
     )
     parser.add_argument(
         "--ray", metavar="ADDRESS", help='run on this Ray cluster, or on "local" one (extra `ray`)'
     )
     return parser
+
+
+def positive(text):
+    """An argument that is an integer of 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more; received {text}")
+    return number
 
 
 def _key(setting):

@@ -26,8 +26,8 @@ def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
         name: the script's name, and so that of its table and picture.
         doc: its docstring.
         stages: function of a number of seeds, whether it is a quick try, and the folder of
-            results, that gives the stages, which run one after the other: for each the file of
-            records, `"module:name"` of what makes a run, and the settings, see `runner`.
+            results, that gives or yields the stages, which run one after the other: for each the
+            file of records, `"module:name"` of what makes a run, and the settings, see `runner`.
         draw: function of the records of each stage, and of the picture's path, which it writes;
             gives a text.
         runs: how many seeds there are by default.
@@ -38,12 +38,19 @@ def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--runs", type=int, default=runs, help=f"seeds (default: {runs})")
+    parser.add_argument(
+        "--runs", type=runner.positive, default=runs, help=f"seeds (default: {runs})"
+    )
     parser.add_argument("--draw", action="store_true", help="draw what is recorded, run nothing")
     parser.add_argument("--quick", action="store_true", help="a try of seconds, into runs/paper")
     parser.add_argument("--out", type=pathlib.Path, help=f"folder (default: {shown(RESULTS)})")
     args = runner.add_arguments(parser).parse_args(argv)
     out = args.out or (pathlib.Path("runs/paper") if args.quick else RESULTS)
+    try:
+        # Not after the minutes of a first run.
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(str(error))
     found, failures = [], []
     for path, function, settings in stages(2 if args.quick else args.runs, args.quick, out):
         if not args.draw:

@@ -65,14 +65,14 @@ def regression(setting):
     Args:
         setting: `method`, `"gpr"` or `"symbolic"`; `inputs`, names of predictors; `target`;
             `split`, what is drawn for the test, `"points"` or whole `"runs"`; `seed` of the
-            split; `records`, the file, and `runs`, the number of seeds in it to use.
+            split; `records`, the file, and `seeds`, of the runs in it to use.
 
     Returns:
         A dict: `rho` on the third that is for the test, None if it predicts the same for all,
         `n_train`, `n_test`, and the `kernel` or `formula` found.
     """
     found = records.read(setting["records"])
-    found = [each for each in found if each["setting"]["seed"] < setting["runs"]]
+    found = [each for each in found if each["setting"]["seed"] in setting["seeds"]]
     values = points(found)
     runs = np.repeat(np.arange(len(found)), values["mlh"].shape[1])
     x = np.stack([values[name].ravel() for name in setting["inputs"]], axis=1)

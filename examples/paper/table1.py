@@ -15,6 +15,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from examples.experiments import runner
 from examples.paper import command, predictors, published
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
@@ -40,16 +41,23 @@ def settings(runs):
     return [{**SMALL_ALEXNET, **rule, "seed": seed} for seed in range(runs)]
 
 
-def regressions(path, runs, seeds, **arguments):
-    """Every regression for both targets, tested on points and on runs, by several draws."""
+def regressions(path, seeds, draws, **arguments):
+    """Every regression for both targets, tested on points and on runs, by several draws.
+
+    Args:
+        path: the file of records of trainings.
+        seeds: of those to fit to.
+        draws: how many draws of the part for the test.
+        arguments: of the symbolic ones.
+    """
     return [
-        {"method": method, "inputs": inputs, "target": target, "split": split, "seed": seed}
-        | {"records": path, "runs": runs}
+        {"method": method, "inputs": inputs, "target": target, "split": split, "seed": draw}
+        | {"records": path, "seeds": seeds}
         | (arguments if method == "symbolic" else {})
         for method, inputs in REGRESSIONS.values()
         for target in predictors.TARGETS
         for split in SPLITS
-        for seed in range(seeds)
+        for draw in range(draws)
     ]
 
 
@@ -155,14 +163,17 @@ def _picture(found, path):
 
 def stages(runs, quick, out):
     chosen, path = settings(runs), out / "table1.jsonl"
-    fitted = regressions(command.shown(path), runs, seeds=5)
     if quick:
         chosen = [{**setting, **QUICK} for setting in chosen]
-        fitted = regressions(command.shown(path), runs, seeds=1, population=50)
-    return [
-        (path, command.TRAIN, chosen),
-        (out / "table1_regressions.jsonl", "examples.paper.predictors:regression", fitted),
-    ]
+    yield path, command.TRAIN, chosen
+    # Of the trainings that there are by then.
+    seeds = [record["setting"]["seed"] for record in runner.recorded(chosen, path)]
+    few = {"draws": 1, "population": 50} if quick else {"draws": 5}
+    yield (
+        out / "table1_regressions.jsonl",
+        "examples.paper.predictors:regression",
+        regressions(command.shown(path), seeds, **few) if seeds else [],
+    )
 
 
 def main(argv=None):
