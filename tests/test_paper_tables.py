@@ -12,7 +12,7 @@ from scipy import stats
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
-from examples.experiments import records
+from examples.experiments import records, runner
 from examples.paper import (
     command,
     figure1,
@@ -83,6 +83,15 @@ def test_arguments_that_make_no_sense_end_in_one_line(arguments, said, tmp_path,
     (tmp_path / "file").touch()
     assert run(table2, *(each.format(tmp_path) for each in arguments)) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_readme_says_how_many_runs_there_are(name):
+    readme = (command.RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    (row,) = [line for line in readme.splitlines() if f"| `{name}" in line]
+    path, _, chosen = next(iter(SCRIPTS[name].stages(SCRIPTS[name].RUNS, False, command.RESULTS)))
+    found = len(runner.recorded(chosen, path))
+    assert (f"{found} of {len(chosen)}" if found else "none yet") in row
 
 
 def made_up(setting, rng):

@@ -31,19 +31,22 @@ def run_missing(settings, function, path, *, jobs=1, ray=None):
         ray: address of a Ray cluster to use instead, `"local"` for one on this machine.
 
     Returns:
-        A line for each run that failed; such a run has no record.
+        A line for each reason for which runs failed; such a run has no record.
     """
     done = {_key(record["setting"]) for record in records.read(path)}
     missing = [setting for setting in settings if _key(setting) not in done]
-    failures = []
+    failures = {}
     in_turn = _on_ray(missing, function, ray) if ray else _in_processes(missing, function, jobs)
     with _progress(pathlib.Path(path).stem) as progress:
         for setting, result in progress.track(in_turn, total=len(missing)):
             if isinstance(result, dict):
                 records.append(path, {"setting": setting, **result})
             else:
-                failures.append(f"{_key(setting)}: {result}")
-    return failures
+                failures.setdefault(result, []).append(_key(setting))
+    return [
+        f"{why} ({len(keys)} of {len(missing)} runs, the first: {keys[0]})"
+        for why, keys in failures.items()
+    ]
 
 
 def recorded(settings, path):

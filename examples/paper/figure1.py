@@ -27,6 +27,9 @@ NAMES = {
     "bad": "bad",
 }
 
+RUNS = 5
+"""Seeds, by default."""
+
 
 def settings(runs):
     """For each seed a training of ten epochs from every initialisation."""
@@ -102,7 +105,7 @@ def _picture(by_name, path):
 
 
 def main(argv=None):
-    command.run_and_draw("figure1", __doc__, stages, draw, runs=5, argv=argv)
+    command.run_and_draw("figure1", __doc__, stages, draw, runs=RUNS, argv=argv)
 
 
 if __name__ == "__main__":

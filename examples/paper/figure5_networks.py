@@ -24,6 +24,9 @@ DATASETS = {
 }
 UPDATES = 300
 
+RUNS = 1
+"""Seeds, by default."""
+
 
 def settings(runs):
     """DenseNets in batches of 64, checked every 25 updates; what is judged is the training part."""
@@ -96,7 +99,7 @@ def _colors(n):
 
 
 def main(argv=None):
-    command.run_and_draw("figure5_networks", __doc__, stages, draw, runs=1, argv=argv)
+    command.run_and_draw("figure5_networks", __doc__, stages, draw, runs=RUNS, argv=argv)
 
 
 if __name__ == "__main__":

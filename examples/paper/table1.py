@@ -34,6 +34,9 @@ REGRESSIONS = {
 }
 SPLITS = ("points", "runs")
 
+RUNS = 20
+"""Seeds, by default."""
+
 
 def settings(runs):
     """Trainings without stopping, a tenth held out, with three checks an epoch."""
@@ -177,7 +180,7 @@ def stages(runs, quick, out):
 
 
 def main(argv=None):
-    command.run_and_draw("table1", __doc__, stages, draw, runs=20, argv=argv)
+    command.run_and_draw("table1", __doc__, stages, draw, runs=RUNS, argv=argv)
 
 
 if __name__ == "__main__":

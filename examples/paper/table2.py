@@ -35,6 +35,9 @@ DEFAULT_SHARES = (0.0016, 0.01, 0.02, 0.1, 0.2, 0.4)
 Sample = collections.namedtuple("Sample", "last best epochs unstopped")
 """Test accuracies in % of the last and the best weights, epochs run, runs that nothing stopped."""
 
+RUNS = 8
+"""Seeds, by default."""
+
 
 def settings(runs, shares=DEFAULT_SHARES):
     """For each seed a training on all data, and one for each share held out.
@@ -231,7 +234,7 @@ def stages(runs, quick, out):
 
 
 def main(argv=None):
-    command.run_and_draw("table2", __doc__, stages, draw, runs=8, argv=argv)
+    command.run_and_draw("table2", __doc__, stages, draw, runs=RUNS, argv=argv)
 
 
 if __name__ == "__main__":
