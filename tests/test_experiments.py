@@ -142,6 +142,7 @@ def test_layers_start_from_random_numbers_of_their_own(network):
     assert abs(between).max() < 0.25
 
 
+@needs_tensorflow  # JAX takes long to start its 121 kernels, which are the same
 def test_densenet_has_the_published_layers():
     """6,956,298 parameters; every 1×1 and 3×3 kernel by the arithmetic of growing channels."""
     model = models.densenet121((32, 32, 3), 10)
