@@ -81,7 +81,9 @@ def draw(found, fits, picture):
         "runs, and over draws of the test part for regressions."
     )
     tables = [_rank_table(values, target) for target in predictors.TARGETS]
-    return "\n\n".join([text, *tables, _regression_table(fits), _formulas(fits)]) + "\n"
+    if fits:
+        tables += [_regression_table(fits), _formulas(fits)]
+    return "\n\n".join([text, *tables]) + "\n"
 
 
 def _rank_table(values, target):
