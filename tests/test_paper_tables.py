@@ -70,6 +70,26 @@ def test_without_records_there_is_nothing_to_draw(name, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_record_that_was_half_written_is_told_by_its_line(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "table2.jsonl"
+    for setting in table2.settings(1)[:2]:
+        records.append(path, made_up(setting, rng))
+    with path.open("a") as file:
+        file.write('{"setting": {"net')
+    assert run(table2, "--draw", "--out", tmp_path) == 2
+    assert "table2.jsonl: expected a record in line 3; received" in capsys.readouterr().err
+
+
+def test_an_interrupted_script_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runner, "run_missing", interrupted)
+    assert run(table2, "--out", tmp_path) == 130
+    assert "the next start goes on" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

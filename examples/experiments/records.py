@@ -27,9 +27,21 @@ def append(path, record):
 
 
 def read(path):
-    """The records of a file, oldest first; none if it does not exist."""
-    path = pathlib.Path(path)
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The records of a file, oldest first; none if it does not exist.
+
+    Raises:
+        ValueError: if a line is no record, as when its writer was killed.
+    """
+    path, found = pathlib.Path(path), []
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else (), 1):
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"{path}: expected a record in line {number}; received {line[:40]!r} ({error}); "
+                "do remove that line"
+            ) from error
+    return found
 
 
 def environment():
@@ -44,11 +56,10 @@ def environment():
     } | {package: importlib.metadata.version(package) for package in packages}
 
 
-def mean_and_spread(values):
+def mean_and_spread(values, digits=1):
     """`mean ± sample standard deviation`, or the one value there is."""
-    if len(values) == 1:
-        return f"{values[0]:.1f}"
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
 def summaries(records):

@@ -18,6 +18,7 @@ import functools
 
 import keras
 import numpy as np
+from scipy.special import logsumexp
 
 from examples.experiments import datasets, models, stopping
 from keras_benford import MLHEarlyStopping, score
@@ -150,6 +151,4 @@ def _data(name):
 
 def _cross_entropy(logits, labels):
     logits = logits.astype(np.float64)
-    logits -= logits.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(logits).sum(axis=1))
-    return float(np.mean(log_sum - logits[np.arange(len(labels)), labels]))
+    return float(np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels]))

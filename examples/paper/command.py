@@ -7,7 +7,6 @@ alone, as `NAME.md` and `NAME.png`.
 import argparse
 import os
 import pathlib
-import statistics
 import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -49,16 +48,12 @@ def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
     try:
         # Not after the minutes of a first run.
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+        found, failures = _made(stages(2 if args.quick else args.runs, args.quick, out), args)
+    except (OSError, ValueError, ImportError) as error:
         parser.error(str(error))
-    found, failures = [], []
-    for path, function, settings in stages(2 if args.quick else args.runs, args.quick, out):
-        if not args.draw:
-            # What is no training reads the records, which lie here.
-            ray = args.ray if function == TRAIN else None
-            failures += runner.run_missing(settings, function, path, jobs=args.jobs, ray=ray)
-        found.append(runner.recorded(settings, path))
-        print(f"{len(found[-1])} of {len(settings)} runs are recorded in {shown(path)}")
+    except KeyboardInterrupt:
+        print("interrupted: what is recorded stays, and the next start goes on", file=sys.stderr)
+        sys.exit(130)
     if found[0]:
         text = (QUICK if args.quick else "") + draw(*found, out / f"{name}.png")
         (out / f"{name}.md").write_text(text, encoding="utf-8")
@@ -68,16 +63,23 @@ def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
     sys.exit(1 if failures or not found[0] else 0)
 
 
+def _made(stages, args):
+    """The records of each stage, once its missing runs are made, and a line for each failure."""
+    found, failures = [], []
+    for path, function, settings in stages:
+        if not args.draw:
+            # What is no training reads the records, which lie here.
+            ray = args.ray if function == TRAIN else None
+            failures += runner.run_missing(settings, function, path, jobs=args.jobs, ray=ray)
+        found.append(runner.recorded(settings, path))
+        print(f"{len(found[-1])} of {len(settings)} runs are recorded in {shown(path)}")
+    return found, failures
+
+
 def markdown(header, rows):
     """A Markdown table; the first column stands left, the others right."""
     lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
-def spread(values, digits):
-    """`mean ± sample standard deviation`, or the one value there is."""
-    mean = f"{statistics.mean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
 
 
 def shown(path):

@@ -13,6 +13,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from examples.experiments import records
 from examples.paper import command
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
@@ -62,10 +63,10 @@ def draw(found, picture):
         [
             NAMES[name],
             len(values),
-            command.spread(values[:, 0], 4),
-            command.spread(values[:, 1], 4),
+            records.mean_and_spread(values[:, 0], 4),
+            records.mean_and_spread(values[:, 1], 4),
             int((values[:, 1] > values[:, 0]).sum()),
-            command.spread(values[:, 2], 1),
+            records.mean_and_spread(values[:, 2], 1),
         ]
         for name, values in by_name.items()
     ]

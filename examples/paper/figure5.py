@@ -76,9 +76,7 @@ def main(argv=None):
             parser.error(f"{path}: expected records; received none; do run without --draw first")
         text = (command.QUICK if args.quick else "") + draw(found, out / "figure5.png")
         (out / "figure5.md").write_text(text, encoding="utf-8")
-    except json.JSONDecodeError as error:
-        parser.error(f"{path}: expected records; received {error}; do run without --draw first")
-    except OSError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     print(f"{text}\nwritten: {os.path.relpath(out / 'figure5')}.md and .png")
 

@@ -121,7 +121,7 @@ def run_and_draw(name, doc, models, draw, argv=None):
             print(f"{text}\nwritten: {command.shown(out / name)}.md and .png")
         elif not failures:
             failures = [f"{path}: expected records; received none; do run without --draw"]
-    except OSError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     for failure in failures:
         print(failure, file=sys.stderr)

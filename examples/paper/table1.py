@@ -15,7 +15,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from examples.experiments import runner
+from examples.experiments import records, runner
 from examples.paper import command, predictors, published
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
@@ -99,7 +99,7 @@ def _rank_table(values, target):
                 shown,
                 "" if theirs is None else f"{theirs:.3f}",
                 f"{predictors.pooled(x, y):.3f} ({low:.2f} to {high:.2f})",
-                command.spread(within, 3),
+                records.mean_and_spread(within, 3),
                 f"{predictors.between_runs(x, y):.3f}",
             ]
         )
@@ -140,7 +140,7 @@ def _formulas(fits):
 
 
 def _mean(values):
-    return "undefined" if None in values else command.spread(values, 3)
+    return "undefined" if None in values else records.mean_and_spread(values, 3)
 
 
 def _picture(found, path):

@@ -19,6 +19,7 @@ import numpy as np
 from scipy import stats
 
 from examples.experiments import stopping
+from examples.experiments.records import mean_and_spread
 from examples.paper import command, published
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
@@ -140,9 +141,9 @@ def _table(found):
             [
                 name,
                 "" if theirs is None else f"{theirs.mean:.1f} ± {theirs.std:.1f} ({theirs.n})",
-                f"{command.spread(sample.last, 1)} ({len(sample.last)})",
-                command.spread(sample.best, 1),
-                command.spread(sample.epochs, 1),
+                f"{mean_and_spread(sample.last)} ({len(sample.last)})",
+                mean_and_spread(sample.best),
+                mean_and_spread(sample.epochs),
                 len(sample.unstopped) or "",
             ]
         )
