@@ -58,7 +58,7 @@ def draw(found, picture):
         values = record["initial_mlh"], checks["mlh"][-1], 100 * checks["test_accuracy"][-1]
         by_name[record["setting"]["initializer"]].append(values)
     by_name = {name: np.array(values) for name, values in by_name.items() if values}
-    _picture(by_name, picture)
+    _picture(by_name, command.subject(found), picture)
     rows = [
         [
             NAMES[name],
@@ -81,7 +81,7 @@ def draw(found, picture):
     return f"Mean ± standard deviation.\n\n{command.markdown(header, rows)}\n"
 
 
-def _picture(by_name, path):
+def _picture(by_name, subject, path):
     figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
     looks = (("o", "white", "before training"), ("s", "tab:blue", "after"))
     for at, values in enumerate(by_name.values()):
@@ -98,7 +98,7 @@ def _picture(by_name, path):
                 label=label if at == 0 else None,
             )
     axes.set_xticks(range(len(by_name)), [NAMES[name].replace(" ", "\n", 1) for name in by_name])
-    axes.set(ylabel="MLH", title="small AlexNet on CIFAR-10, by its initialisation")
+    axes.set(ylabel="MLH", title=f"{subject}, by its initialisation")
     axes.grid(axis="y", alpha=0.3)
     figure.legend(loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=150)

@@ -161,7 +161,7 @@ def _picture(found, path):
     above.set_ylabel("accuracy")
     above.legend()
     below.set(xlabel="updates", ylabel="MLH")
-    above.set_title(f"{len(found)} networks, each run and the mean")
+    above.set_title(f"{command.subject(found)}: {len(found)} runs and their mean")
     figure.savefig(path, dpi=150)
     plt.close(figure)
 

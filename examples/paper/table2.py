@@ -117,7 +117,7 @@ def holm(p_values):
 def draw(records, as_printed, picture):
     """The tables and the tests as text; Figure 4 into a file."""
     found = samples(records)
-    _picture(found, picture)
+    _picture(found, command.subject(records), picture)
     parts = ["Test accuracy in %, mean ± standard deviation.", _table(found)]
     parts += ["Welch's t-test; positive where MLH was better.", _tests(found)]
     if as_printed:
@@ -195,7 +195,7 @@ def _summary(values):
     return published.Sample(len(values), statistics.mean(values), statistics.stdev(values))
 
 
-def _picture(found, path):
+def _picture(found, subject, path):
     """Figure 4: boxes of ours, every run as a dot; the authors' mean and deviation beside them."""
     ways = _ways(found)
     figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
@@ -217,7 +217,7 @@ def _picture(found, path):
             )
     axes.errorbar([], [], [], fmt="D", color="black", mfc="white", label="authors, mean ± std")
     axes.set_xticks(np.arange(len(ways)), [name.replace(" ", "\n") for name, _ in ways])
-    axes.set(ylabel="test accuracy (%)", title="small AlexNet on CIFAR-10, by what stopped it")
+    axes.set(ylabel="test accuracy (%)", title=f"{subject}, by what stopped it")
     figure.legend(loc="outside lower center", ncols=3)
     figure.savefig(path, dpi=150)
     plt.close(figure)
