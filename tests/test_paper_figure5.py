@@ -199,8 +199,8 @@ def test_the_recorded_samples_are_those_of_the_code(mu):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--seed", "-1"], "--seed: expected 0 or more; received -1"),
-        (["--seed", "x"], "--seed: invalid int value"),
+        (["--seed", "-1"], "--seed: expected an integer from 0 on; received -1"),
+        (["--seed", "x"], "--seed: expected an integer from 0 on; received x"),
         (["--runs", "2"], "unrecognized arguments: --runs"),
         (["--draw"], "figure5.jsonl: expected records; received none; do run without --draw"),
     ],

@@ -12,7 +12,7 @@ pytest.importorskip("matplotlib", reason="needs matplotlib")
 
 import keras_benford as kb
 from examples.experiments import records
-from examples.paper import figure2, figure6, pretrained
+from examples.paper import figure2, figure6, known_models, pretrained
 from keras_benford import BENFORD
 from tests.backends import needs_tensorflow
 
@@ -79,7 +79,7 @@ def test_a_quick_try_with_a_file_gives_records_table_and_picture(
     (trained.save if suffix == ".keras" else trained.save_weights)(path)
     assert run(figure, "--quick", "--out", tmp_path, "--weights", f"Mine={path}") == 0
     random, filed = records.read(tmp_path / f"{name(figure)}.jsonl")
-    assert random["setting"] == {"model": pretrained.QUICK, "weights": "random", "seed": 0}
+    assert random["setting"] == {"model": known_models.QUICK, "weights": "random", "seed": 0}
     assert filed["setting"] == {"model": "Mine", "weights": path.name}
     assert str(tmp_path) not in str(filed)
     assert [size for _, size, _ in filed["layers"]] == [128, 256, 160]
@@ -145,7 +145,7 @@ def test_a_missing_file_is_one_line_and_the_rest_is_drawn(figure, tmp_path, buil
     assert run(figure, "--quick", "--out", tmp_path, "--weights", f"Mine={path}") == 1
     said = capsys.readouterr()
     assert said.err.splitlines() == [f"{path}: No such file or directory"]
-    assert f"| {pretrained.QUICK} | random, seed 0 |" in said.out
+    assert f"| {known_models.QUICK} | random, seed 0 |" in said.out
 
 
 @BOTH
@@ -156,9 +156,9 @@ def test_a_download_that_fails_is_one_line_and_the_verdict_says_so(figure, tmp_p
     said = capsys.readouterr()
     line, again = said.err.splitlines()
     assert line == again
-    assert line.startswith(f"{pretrained.QUICK}: expected a download; received Exception: URL")
-    assert line.endswith(f"do pass a file, --weights {pretrained.QUICK}=PATH")
-    assert f"**Trained weights of {pretrained.QUICK} could not be fetched here:" in said.out
+    assert line.startswith(f"{known_models.QUICK}: expected a download; received Exception: URL")
+    assert line.endswith(f"do pass a file, --weights {known_models.QUICK}=PATH")
+    assert f"**Trained weights of {known_models.QUICK} could not be fetched here:" in said.out
     assert "NOT tested" in said.out
     assert len(records.read(tmp_path / f"{name(figure)}.jsonl")) == 2
 
@@ -189,7 +189,7 @@ def test_a_model_of_keras_hub_is_built_from_its_configuration(tmp_path, built, m
     presets = ("--keras-hub", "bert_tiny_en_uncased", "--keras-hub", "gpt2_base_en")
     assert run(figure6, "--quick", "--out", tmp_path, *presets) == 1
     found, refused = pretrained.recorded(tmp_path / "figure6.jsonl")
-    assert [each.model for each in found] == [pretrained.QUICK, "bert_tiny_en_uncased"]
+    assert [each.model for each in found] == [known_models.QUICK, "bert_tiny_en_uncased"]
     assert given[0]["hidden_dim"] == 128
     # It was the configuration of random weights that failed.
     assert refused == []

@@ -1,15 +1,12 @@
-"""The command line that the scripts of the paper share: run what is missing, then draw.
+"""What the scripts of the paper share: a command line, which runs what is missing and then draws.
 
 Runs are recorded in `NAME.jsonl` of the folder of results; tables and pictures are drawn from there
 alone, as `NAME.md` and `NAME.png`.
 """
 
 import argparse
-import os
 import pathlib
 import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from examples.experiments import runner
 
@@ -32,22 +29,13 @@ def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
         runs: how many seeds there are by default.
         argv: arguments; those of the process if None.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"python -m examples.paper.{name}",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = arguments(name, doc)
     parser.add_argument(
         "--runs", type=runner.positive, default=runs, help=f"seeds (default: {runs})"
     )
-    parser.add_argument("--draw", action="store_true", help="draw what is recorded, run nothing")
-    parser.add_argument("--quick", action="store_true", help="a try of seconds, into runs/paper")
-    parser.add_argument("--out", type=pathlib.Path, help=f"folder (default: {shown(RESULTS)})")
     args = runner.add_arguments(parser).parse_args(argv)
-    out = args.out or (pathlib.Path("runs/paper") if args.quick else RESULTS)
     try:
-        # Not after the minutes of a first run.
-        out.mkdir(parents=True, exist_ok=True)
+        out = folder(args)
         found, failures = _made(stages(2 if args.quick else args.runs, args.quick, out), args)
     except (OSError, ValueError, ImportError) as error:
         parser.error(str(error))
@@ -55,12 +43,48 @@ def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
         print("interrupted: what is recorded stays, and the next start goes on", file=sys.stderr)
         sys.exit(130)
     if found[0]:
-        text = (QUICK if args.quick else "") + draw(*found, out / f"{name}.png")
-        (out / f"{name}.md").write_text(text, encoding="utf-8")
-        print(f"{text}\nwritten: {shown(out / name)}.md and .png")
+        write(name, draw(*found, out / f"{name}.png"), out, args)
     for failure in failures:
         print(failure, file=sys.stderr)
     sys.exit(1 if failures or not found[0] else 0)
+
+
+def arguments(name, doc):
+    """A parser of the arguments that all scripts take: `--draw`, `--quick` and `--out`."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m examples.paper.{name}",
+        description=doc,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--draw", action="store_true", help="draw what is recorded, run nothing")
+    parser.add_argument("--quick", action="store_true", help="a try of seconds, into runs/paper")
+    parser.add_argument("--out", type=pathlib.Path, help=f"folder (default: {shown(RESULTS)})")
+    return parser
+
+
+def add_seed(parser, of):
+    """The argument `--seed`, of what is random."""
+    parser.add_argument("--seed", type=_seed, default=0, help=f"of {of} (default: 0)")
+
+
+def folder(args):
+    """The folder of results; it is made, so that no run is lost for the want of it."""
+    out = args.out or (pathlib.Path("runs/paper") if args.quick else RESULTS)
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def write(name, text, out, args):
+    """Write a script's text beside its picture, and print it."""
+    text = (QUICK if args.quick else "") + text
+    (out / f"{name}.md").write_text(text, encoding="utf-8")
+    print(f"{text}\nwritten: {shown(out / name)}.md and .png")
+
+
+def _seed(text):
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected an integer from 0 on; received {text}")
+    return int(text)
 
 
 def _made(stages, args):

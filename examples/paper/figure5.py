@@ -19,10 +19,7 @@ Source: arXiv 2102.03313, Fig. 5; Shao and Ma, "The significant digit law in sta
 arXiv 1005.0660, on the digits of both distributions.
 """
 
-import argparse
 import json
-import os
-import pathlib
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
@@ -50,35 +47,22 @@ _DEGREE = 32
 
 def main(argv=None):
     """Sample unless told otherwise, then write the picture and the table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m examples.paper.figure5",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    shown = os.path.relpath(command.RESULTS)
-    parser.add_argument("--seed", type=int, default=0, help="of the samples (default: 0)")
-    parser.add_argument("--draw", action="store_true", help="draw what is recorded, run nothing")
-    parser.add_argument("--quick", action="store_true", help="a try of seconds, into runs/paper")
-    parser.add_argument("--out", type=pathlib.Path, help=f"folder (default: {shown})")
+    parser = command.arguments("figure5", __doc__)
+    command.add_seed(parser, "the samples")
     args = parser.parse_args(argv)
-    if args.seed < 0:
-        parser.error(f"--seed: expected 0 or more; received {args.seed}; do pass another")
-    out = args.out or (pathlib.Path("runs/paper") if args.quick else command.RESULTS)
-    path = out / "figure5.jsonl"
     try:
+        out = command.folder(args)
+        path = out / "figure5.jsonl"
         if not args.draw:
-            out.mkdir(parents=True, exist_ok=True)
             found = [run(mu, 300 if args.quick else 10_000, args.seed) for mu in MUS]
             lines = (json.dumps(record, separators=(",", ":")) for record in found)
             path.write_text("\n".join(lines) + "\n")
         found = records.read(path)
         if not found:
             parser.error(f"{path}: expected records; received none; do run without --draw first")
-        text = (command.QUICK if args.quick else "") + draw(found, out / "figure5.png")
-        (out / "figure5.md").write_text(text, encoding="utf-8")
+        command.write("figure5", draw(found, out / "figure5.png"), out, args)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    print(f"{text}\nwritten: {os.path.relpath(out / 'figure5')}.md and .png")
 
 
 def run(mu, betas, seed):

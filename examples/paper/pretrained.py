@@ -1,4 +1,4 @@
-"""Known networks, random or trained, and files of weights -> records of their leading digits.
+"""Known models, or files of their weights -> records of their leading digits.
 
 A record is of one model with one set of weights: the digit counts of each weight that counts, in
 the model's order, the one next to the input first. Models are built, scored and freed one after the
@@ -6,17 +6,9 @@ other; files are scored as they lie, without being loaded.
 """
 
 import argparse
-import contextlib
-import functools
 import gc
-import os
-import pathlib
 import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
@@ -25,45 +17,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from examples.experiments import records
 from examples.paper import command
-from keras_benford import context, score, statistics
-
-APPLICATIONS = tuple(name for name in dir(keras.applications) if name[0].isupper())
-"""The models of `keras.applications`."""
-QUICK = "MobileNetV2 (alpha 0.35)"
-# A small one, to try the scripts with.
-_SPECIAL = {QUICK: ("MobileNetV2", {"alpha": 0.35, "input_shape": (32, 32, 3), "classes": 10})}
-
-_BERT = {"vocabulary_size": 30522, "max_sequence_length": 512}
-_BERT_BASE = _BERT | {"num_heads": 12, "hidden_dim": 768, "intermediate_dim": 3072}
-HUB_MODELS = {
-    "bert_tiny_en_uncased": (
-        "BertBackbone",
-        _BERT | {"num_layers": 2, "num_heads": 2, "hidden_dim": 128, "intermediate_dim": 512},
-    ),
-    "bert_base_en_uncased": ("BertBackbone", _BERT_BASE | {"num_layers": 12}),
-    "distil_bert_base_en_uncased": ("DistilBertBackbone", _BERT_BASE | {"num_layers": 6}),
-}
-"""Presets of KerasHub whose configuration stands here: they are built without a network."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """One model with one set of weights, before it is scored.
-
-    Attributes:
-        setting: what a record of it is found by: `model`, `weights` (`"random"`, `"imagenet"`,
-            `"preset"`, or a file's name), and the `seed` of random ones.
-        score: a function of no arguments that builds or reads it and gives its `Score`.
-        modified: when a file was changed last; a file that was changed since is scored again.
-    """
-
-    setting: dict
-    score: Callable
-    modified: float | None = None
-
-
-class DownloadError(OSError):
-    """Trained weights, or a configuration, could not be fetched."""
+from examples.paper.known_models import (
+    APPLICATIONS,
+    HUB_MODELS,
+    QUICK,
+    DownloadError,
+    application,
+    file,
+    hub_model,
+)
+from keras_benford import context, statistics
 
 
 class Digits:
@@ -104,21 +67,15 @@ def run_and_draw(name, doc, models, draw, argv=None):
     """
     parser = _parser(name, doc, models)
     args = parser.parse_args(argv)
-    if args.seed < 0:
-        parser.error(f"--seed: expected 0 or more; received {args.seed}; do pass another")
-    out = args.out or (pathlib.Path("runs/paper") if args.quick else command.RESULTS)
-    path = out / f"{name}.jsonl"
     chosen = args.models or ([QUICK] if args.quick else models)
     try:
-        failures = []
+        out, failures = command.folder(args), []
+        path = out / f"{name}.jsonl"
         if not args.draw:
-            out.mkdir(parents=True, exist_ok=True)
             failures = record_missing(_sources(chosen, args), path)
         found, refused = recorded(path)
         if found:
-            text = (command.QUICK if args.quick else "") + draw(found, refused, out / f"{name}.png")
-            (out / f"{name}.md").write_text(text, encoding="utf-8")
-            print(f"{text}\nwritten: {command.shown(out / name)}.md and .png")
+            command.write(name, draw(found, refused, out / f"{name}.png"), out, args)
         elif not failures:
             failures = [f"{path}: expected records; received none; do run without --draw"]
     except (OSError, ValueError) as error:
@@ -215,53 +172,8 @@ def by_model(found):
     return {name: sorted(group, key=lambda each: each.trained) for name, group in models.items()}
 
 
-def application(name, seed, *, download=False):
-    """A model of `keras.applications`, as a `Source`: random, or to be downloaded."""
-    function, arguments = _SPECIAL.get(name, (name, {}))
-    build = functools.partial(getattr(keras.applications, function), **arguments)
-    if download:
-        return Source({"model": name, "weights": "imagenet"}, _downloaded(name, build, "imagenet"))
-    return _random(name, seed, lambda: build(weights=None))
-
-
-def hub_model(preset, seed, *, download=False):
-    """A model of KerasHub, as a `Source`: random, or to be downloaded.
-
-    Args:
-        preset: the name of a preset, or a folder with its `config.json`. The configuration of one
-            that is neither in `HUB_MODELS` nor a folder is downloaded.
-        seed: of random weights.
-        download: whether to take the trained weights of the preset.
-    """
-    name = pathlib.Path(preset).name
-
-    def build(weights=None):
-        hub = _keras_hub()
-        if weights is None and preset in HUB_MODELS:
-            cls, arguments = HUB_MODELS[preset]
-            return getattr(hub.models, cls)(**arguments)
-        return hub.models.Backbone.from_preset(preset, load_weights=weights is not None)
-
-    if download:
-        return Source({"model": name, "weights": "preset"}, _downloaded(name, build, "preset"))
-    if preset not in HUB_MODELS:
-        build = _fetching(name, build, "pass a folder with its config.json")
-    return _random(name, seed, build)
-
-
-def file(name, path):
-    """A file of trained weights, as a `Source`."""
-    modified = os.path.getmtime(path) if os.path.exists(path) else None
-    setting = {"model": name, "weights": pathlib.Path(path).name}
-    return Source(setting, lambda: score(path), modified)
-
-
 def _parser(name, doc, models):
-    parser = argparse.ArgumentParser(
-        prog=f"python -m examples.paper.{name}",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.arguments(name, doc)
     parser.add_argument(
         "--models",
         type=_models,
@@ -284,11 +196,7 @@ def _parser(name, doc, models):
         help="a preset of KerasHub, or a folder with its config.json (repeatable; package "
         f"keras-hub); without a network: {', '.join(HUB_MODELS)}",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of random weights (default: 0)")
-    parser.add_argument("--draw", action="store_true", help="draw what is recorded, run nothing")
-    parser.add_argument("--quick", action="store_true", help="a try of seconds, into runs/paper")
-    results = command.shown(command.RESULTS)
-    parser.add_argument("--out", type=pathlib.Path, help=f"folder (default: {results})")
+    command.add_seed(parser, "random weights")
     return parser
 
 
@@ -323,50 +231,6 @@ def _sources(models, args):
         for download in both
     ]
     return found + [file(name, path) for name, path in args.weights]
-
-
-def _random(name, seed, build):
-    def scored():
-        keras.utils.set_random_seed(seed)
-        return score(build())
-
-    return Source({"model": name, "weights": "random", "seed": seed}, scored)
-
-
-def _downloaded(name, build, weights):
-    fetch = _fetching(name, build, f"pass a file, --weights {name}=PATH")
-    return lambda: score(fetch(weights=weights))
-
-
-def _fetching(name, build, instead):
-    """`build`, which needs a network: where that fails, one line says what to do instead."""
-
-    def fetch(**arguments):
-        try:
-            # Keras' progress of the download does not belong to the results.
-            with contextlib.redirect_stdout(sys.stderr):
-                return build(**arguments)
-        except ImportError:
-            raise
-        except Exception as error:  # which is what `keras.utils.get_file` itself raises
-            said = " ".join(str(error).split())
-            raise DownloadError(
-                f"{name}: expected a download; received {type(error).__name__}: {said}; "
-                f"do {instead}"
-            ) from error
-
-    return fetch
-
-
-def _keras_hub():
-    try:
-        import keras_hub
-    except ImportError as error:
-        raise ImportError(
-            f"--keras-hub: expected the package keras_hub; received {error}; "
-            "do `pip install keras-hub`"
-        ) from error
-    return keras_hub
 
 
 def _split(found):

@@ -33,7 +33,7 @@ SHARES = (0.0001, 0.0004, 0.0016, 0.01, 0.02, 0.0251, 0.03, 0.1, 0.2, 0.3, 0.4)
 # Eight runs of each of these are what two cores do in some hours.
 DEFAULT_SHARES = (0.0016, 0.01, 0.02, 0.1, 0.2, 0.4)
 
-Sample = collections.namedtuple("Sample", "last best epochs unstopped")
+Way = collections.namedtuple("Way", "last best epochs unstopped")
 """Test accuracies in % of the last and the best weights, epochs run, runs that nothing stopped."""
 
 RUNS = 8
@@ -72,8 +72,8 @@ def printed(runs):
 
 
 def samples(records):
-    """A `Sample` for each way of stopping: by a criterion's name, or a share held out."""
-    found = collections.defaultdict(lambda: Sample([], [], [], []))
+    """A `Way` for each way of stopping: by a criterion's name, or a share held out."""
+    found = collections.defaultdict(lambda: Way([], [], [], []))
     for record in records:
         for monitor, patience in record["setting"]["until"].items():
             checks = record["checks"]
