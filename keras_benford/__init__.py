@@ -1,4 +1,4 @@
-"""Benford's law in the weights of Keras models.
+"""Benford's law in the weights of Keras models, and information in their activations.
 
 The public names are bound when they are first used: importing this package loads neither
 TensorFlow nor Keras.
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         context,
         criteria,
         digits,
+        information,
         metrics,
         plots,
         scoring,
@@ -76,6 +77,7 @@ __all__ = [
     "digit_counts",
     "digits",
     "eic",
+    "information",
     "iter_weights",
     "js_divergence",
     "kl_divergence",

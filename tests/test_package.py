@@ -52,7 +52,7 @@ def run_python(code, folder, path=ROOT):
 
 
 def import_module(name):
-    if name == "digits.loops":
+    if name in ("digits.loops", "information.loops"):
         pytest.importorskip("numba")
     return importlib.import_module(f"keras_benford.{name}" if name else "keras_benford")
 
@@ -162,8 +162,11 @@ LEVELS = {
 SIDEWAYS = {("callbacks", "metrics")}
 # Beside the standard library and NumPy: which modules may import what when they are imported …
 AT_ONCE = {
-    "keras": ["digits.tensors", "digits.backends", "metrics", "callbacks", "callbacks.*"],
-    "numba": ["digits.loops"],
+    "keras": [
+        *("digits.tensors", "digits.backends", "information.tensors"),
+        *("metrics", "callbacks", "callbacks.*"),
+    ],
+    "numba": ["digits.loops", "information.loops"],
     "h5py": ["weights.hdf5_index"],
     "rich": ["scoring.tables"],
 }
@@ -177,7 +180,7 @@ WHEN_USED = {
     "safetensors": ["weights.safetensors"],
     "ml_dtypes": ["weights.*"],
     "matplotlib": ["plots", "cli.pictures"],
-    "rich": ["cli.commands"],
+    "rich": ["cli.commands", "information.progress"],
     "ray": ["cli.many"],
     "pandas": ["scoring.results"],
 }

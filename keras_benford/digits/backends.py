@@ -31,6 +31,23 @@ def has_64_bits():
     return jax.config.jax_enable_x64
 
 
+def has_gpu():
+    """Whether the backend computes on a GPU."""
+    if backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_logical_devices("GPU"))
+    if backend.backend() == "jax":
+        import jax
+
+        return jax.default_backend() == "gpu"
+    if backend.backend() == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    return False
+
+
 def outside_graphs(function):
     """Have `torch.compile` leave out this function where it meets it, instead of tracing NumPy."""
     if backend.backend() != "torch":

@@ -1,0 +1,9 @@
+"""Activations of a model -> entropy of its neurons, and mutual information between them.
+
+Source: Bansal et al., arXiv 2210.09404.
+"""
+
+from keras_benford.information.entropy import neuron_entropy
+from keras_benford.information.mutual_information import mutual_information
+
+__all__ = ["mutual_information", "neuron_entropy"]

@@ -1,0 +1,93 @@
+"""What computes all pairs: compiled loops by numba, or a program of Keras' backend."""
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from keras_benford.information import binning
+
+ENGINES = ("auto", "numba", "keras")
+
+
+def sum_of_psi(arrays: list, k: int, psi: np.ndarray, engine: str, track: Callable) -> np.ndarray:
+    """For pairs of neurons, how many examples are closer in each than the k-th neighbour is.
+
+    Args:
+        arrays: one `(n_samples, n)` float64, for all pairs within it, or two.
+        k: which neighbour.
+        psi: `(n_samples,)` float64, the digamma function of 1 to n_samples.
+        engine: one of `ENGINES`.
+        track: function of a number of steps that gives a function of steps made.
+
+    Returns:
+        `(n, m)` float64: the means over the examples of `psi(count + 1)` of both, added.
+    """
+    bases, others = arrays[0], arrays[-1]
+    within = len(arrays) == 1
+    n, m = bases.shape[1], others.shape[1]
+    if _by_numba(engine):
+        loops, advance = compiled_loops(), track(n if within else n + m)
+        found = loops.mean_psi(bases, others, k, psi, advance)
+        return found + (found if within else loops.mean_psi(others, bases, k, psi, advance)).T
+    from keras_benford.information import tensors
+
+    columns = np.concatenate([array.T for array in arrays])
+    places = np.triu_indices(n) if within else tuple(np.indices((n, m)).reshape(2, -1))
+    pairs = np.stack(places, axis=1)
+    if not within:
+        pairs[:, 1] += n
+    found = np.zeros((n, m))
+    found[places] = tensors.sum_of_psi(columns, pairs, k, psi, track(len(pairs)))
+    return found + np.triu(found, 1).T if within else found
+
+
+def joint_terms(coded: list, bins: int, track: Callable) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of n ln(n) over the cells of joint histograms, and how many cells are not empty.
+
+    Args:
+        coded: one `(n, n_samples)` array of codes, for pairs j >= i within it, or two.
+        bins: number of codes.
+        track: as for `sum_of_psi`.
+
+    Returns:
+        Two `(n, m)` arrays, float64 and int64.
+    """
+    module = compiled_loops() or binning
+    advance = track(len(coded[0]))
+    return module.joint_terms(coded[0], coded[-1], bins, len(coded) == 1, advance)
+
+
+@functools.cache
+def compiled_loops():
+    """The module of numba's loops, or None where numba is missing or does not work."""
+    try:
+        from keras_benford.information import loops
+    except (ImportError, AttributeError, OSError, RuntimeError, SystemError) as error:
+        # What numba raises beside a NumPy it does not know, or without its library.
+        if getattr(error, "name", None) != "numba":
+            warnings.warn(
+                f"numba is installed but does not work, Keras' backend is used: {error}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return None
+    return loops
+
+
+def _by_numba(engine):
+    if engine == "keras":
+        return False
+    if engine == "numba" and compiled_loops() is None:
+        raise ImportError(
+            "engine='numba': expected the package numba; received none that works; do "
+            "`pip install numba`, or pass engine='keras'"
+        )
+    if engine == "auto" and "keras" in sys.modules:
+        from keras_benford.digits import backends
+
+        if backends.has_gpu():
+            return False
+    return compiled_loops() is not None

@@ -1,0 +1,98 @@
+"""Activations -> the entropy of each neuron: how diverse it is by itself.
+
+Source: Bansal et al., arXiv 2210.09404, intra-neuron diversity.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from keras_benford.information import binning
+from keras_benford.information.psi import psi_table
+from keras_benford.information.values import (
+    as_values,
+    check_neighbour,
+    check_option,
+    is_single,
+    without_ties,
+)
+
+METHODS = ("bins", "knn")
+TIES = ("keep", "jitter")
+
+
+def neuron_entropy(
+    values: Any,
+    *,
+    method: str = "bins",
+    bins: int = 100,
+    edges: str = "shared",
+    correction: str | None = None,
+    k: int = 3,
+    ties: str = "keep",
+    seed: int = 0,
+) -> Any:
+    """The entropy of each neuron over the examples, in nats.
+
+    Entropies by bins lie from 0 to ln(bins), and depend on the number of bins and of examples:
+    compare networks by the same. Entropies by nearest neighbours are those of a density, may be
+    negative, and change with the neuron's scale.
+
+    Args:
+        values: `(n_samples, n_neurons)` activations, or `(n_samples,)` of one neuron.
+        method: `"bins"` for a histogram of equally wide bins (plug-in), as published; `"knn"` for
+            the estimate of Kozachenko and Leonenko from the distance to the k-th neighbour.
+        bins: number of bins.
+        edges: `"shared"` for bins from the least to the largest of all values, as published;
+            `"neuron"` for bins of each neuron's own, which do not mind its scale.
+        correction: None, or `"miller-madow"` for the bias of the histogram.
+        k: which neighbour.
+        ties: for `"knn"`, what to do about equal values: `"keep"`; or `"jitter"`, to add noise of
+            about 1e-10.
+        seed: of that noise.
+
+    Returns:
+        `(n_neurons,)` float64, or a float for one neuron. A neuron with one value has 0 by bins.
+        -inf by `"knn"` where an example has k others of the same value.
+
+    Raises:
+        TypeError, ValueError: where the values or an option make no sense.
+
+    Source: arXiv 2210.09404; Kozachenko and Leonenko (1987); Miller (1955).
+
+    Example:
+
+    >>> import numpy as np
+    >>> round(neuron_entropy(np.arange(1000) % 4, bins=4) / np.log(2), 6)
+    2.0
+    """
+    check_option("method", method, METHODS)
+    check_option("ties", ties, TIES)
+    binning.check_binning(bins, edges, correction)
+    array = as_values(values)
+    if method == "knn":
+        check_neighbour(k, len(array))
+        if ties == "jitter":
+            array = without_ties(array, np.random.default_rng(seed))
+        found = _by_neighbours(array, k)
+    else:
+        found = binning.entropies(binning.codes(array, bins, edges), bins, correction)
+    return float(found[0]) if is_single(values) else found
+
+
+def _by_neighbours(values, k):
+    """`psi(S) - psi(k) + ln(2) + mean(ln(d))`, d the distance to the k-th neighbour."""
+    n_samples = len(values)
+    ordered = np.sort(values, axis=0)
+    distances = np.full(values.shape, np.inf)
+    # The k nearest of a sorted value are some to its left, and the others to its right.
+    for left in range(k + 1):
+        right = k - left
+        inside = slice(left, n_samples - right)
+        here = ordered[inside]
+        farthest = np.maximum(here - ordered[: n_samples - k], ordered[k:] - here)
+        distances[inside] = np.minimum(distances[inside], farthest)
+    psi = psi_table(n_samples)
+    with np.errstate(divide="ignore"):
+        logarithms = np.log(distances)
+    return psi[n_samples - 1] - psi[k - 1] + np.log(2) + logarithms.mean(axis=0)

@@ -1,0 +1,183 @@
+"""Compiled loops over examples: nearest neighbours and joint histograms of neurons. Needs numba.
+
+The k-th nearest neighbour of an example in the plane of two neurons, by the maximum norm, lies
+within a strip about it. For a neuron at the base, examples are sorted by it, and for each of them
+the others are visited outward, until they are farther off in the base than the k-th nearest so far.
+That is done for `LANES` other neurons at a time, which visit the same examples in the same order:
+what is done to each of them is then one instruction on several numbers. Distances are float64, as
+in the plain definition, and so are the comparisons; nothing is approximate.
+"""
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+
+from keras_benford.digits.arrays import available_cores
+
+LANES = 32
+# Examples that are visited between two looks at whether it is enough.
+_BLOCK = 8
+_TINY = np.nextafter(0.0, 1.0)
+
+
+def mean_psi(bases, others, k, psi, advance):
+    """How many examples are closer in the base than the k-th neighbour is in the plane.
+
+    Args:
+        bases: `(n_samples, n)` float64.
+        others: `(n_samples, m)` float64.
+        k: which neighbour.
+        psi: `(n_samples,)` float64, the digamma function of 1 to n_samples.
+        advance: called without arguments after each base, from several threads.
+
+    Returns:
+        `(n, m)` float64: for each pair the mean over the examples of `psi(count + 1)`.
+    """
+    found = np.empty((bases.shape[1], others.shape[1]))
+    others = np.ascontiguousarray(others)
+    loop = _neighbours(k)
+
+    def one(i):
+        order = np.argsort(bases[:, i], kind="stable")
+        loop(bases[order, i], others, order, psi, LANES, found[i])
+        advance()
+
+    _by_threads(one, bases.shape[1])
+    return found
+
+
+def joint_terms(bases, others, bins, symmetric, advance):
+    """Joint histograms of pairs, as what their entropies are made of.
+
+    Args:
+        bases: `(n, n_samples)` int64 codes from 0 to `bins` - 1.
+        others: `(m, n_samples)` likewise.
+        bins: number of codes.
+        symmetric: whether the two are the same, and only pairs with j >= i are to be found.
+        advance: as for `mean_psi`.
+
+    Returns:
+        `(n, m)` float64, the sum of n ln(n) over the cells of each pair's histogram, and `(n, m)`
+        int64, how many cells are not empty.
+    """
+    n_samples = bases.shape[1]
+    counts = np.arange(n_samples + 1.0)
+    terms = counts * np.log(np.maximum(counts, 1))
+    sums = np.zeros((len(bases), len(others)))
+    cells = np.zeros(sums.shape, np.int64)
+
+    def one(i):
+        first = i if symmetric else 0
+        _joint(bases[i], others, first, bins, np.diff(terms), sums[i], cells[i])
+        advance()
+
+    _by_threads(one, len(bases))
+    return sums, cells
+
+
+def _by_threads(function, n):
+    with ThreadPoolExecutor(available_cores()) as pool:
+        try:
+            for _ in pool.map(function, range(n)):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+@numba.njit(nogil=True, cache=True)
+def _joint(base, others, first, bins, increments, sums, cells):
+    histogram = np.zeros(bins * bins, np.int64)
+    for j in range(first, len(others)):
+        total, filled = 0.0, 0
+        for i in range(len(base)):
+            cell = np.uintp(base[i] * bins + others[j, i])
+            count = histogram[cell]
+            total += increments[count]
+            filled += count == 0
+            histogram[cell] = count + 1
+        for i in range(len(base)):
+            histogram[np.uintp(base[i] * bins + others[j, i])] = 0
+        sums[j], cells[j] = total, filled
+
+
+@functools.cache
+def _neighbours(k):
+    """The loop over the examples of one base; compiled for a k, so that its insertion unrolls."""
+    # One array for all that is written, at places that the compiler knows: so it sees that they
+    # do not overlap, and has several lanes in one instruction. First the k nearest distances.
+    here = k * LANES
+    near = here + LANES
+    kth = (k - 1) * LANES
+
+    @numba.njit(nogil=True, cache=True)
+    def neighbours(base, others, order, psi, lanes, found):
+        n_samples, m = others.shape
+        last = n_samples + _BLOCK
+        # Endless distances on both sides, so that a block never ends within the examples.
+        x = np.full(n_samples + 2 * _BLOCK, np.inf)
+        x[:_BLOCK] = -np.inf
+        x[_BLOCK:last] = base
+        y = np.zeros((n_samples + 2 * _BLOCK) * LANES)
+        work = np.zeros(near + _BLOCK * LANES)
+        total = np.empty(LANES)
+        for first in range(0, m, LANES):
+            for i in range(n_samples):
+                for lane in range(LANES):
+                    y[(_BLOCK + i) * LANES + lane] = others[order[i], min(first + lane, m - 1)]
+            total[:] = 0.0
+            for i in range(_BLOCK, last):
+                for lane in range(LANES):
+                    work[here + lane] = y[np.uintp(i * LANES + lane)]
+                for at in range(here):
+                    work[at] = np.inf
+                below, above = i - _BLOCK, i + 1
+                while True:
+                    to_left, to_right = x[i] - x[below + _BLOCK - 1], x[above] - x[i]
+                    nearest = min(to_left, to_right)
+                    unsettled = 0
+                    # `lanes` is `LANES`: a loop of unknown length is not unrolled, but vectorised.
+                    for lane in range(lanes):
+                        unsettled += work[kth + lane] > nearest
+                    if unsettled == 0:
+                        break
+                    if to_right < to_left:
+                        start = above
+                        above = min(above + _BLOCK, last)
+                    else:
+                        start = below
+                        below = max(below - _BLOCK, 0)
+                    for t in range(_BLOCK):
+                        # Unsigned, or an index would be checked for counting from the end.
+                        dx = abs(x[np.uintp(start + t)] - x[i])
+                        row, to = np.uintp((start + t) * LANES), np.uintp(near + t * LANES)
+                        for lane in range(LANES):
+                            dy = abs(y[row + np.uintp(lane)] - work[here + lane])
+                            work[to + np.uintp(lane)] = dy if dy > dx else dx
+                    for lane in range(LANES):
+                        for t in range(_BLOCK):
+                            distance = work[near + t * LANES + lane]
+                            for rank in range(0, here, LANES):
+                                other = work[rank + lane]
+                                closer = distance < other
+                                work[rank + lane] = distance if closer else other
+                                distance = other if closer else distance
+                # Where the k-th neighbour lies upon the example, those at no distance are counted.
+                while x[above] == x[i]:
+                    above += 1
+                below += _BLOCK - 1
+                while x[below] == x[i]:
+                    below -= 1
+                for lane in range(LANES):
+                    radius = max(work[kth + lane], _TINY)
+                    count = 0
+                    for j in range(np.uintp(below + 1), np.uintp(above)):
+                        count += abs(x[j] - x[i]) < radius
+                    # The example itself is among them.
+                    total[lane] += psi[np.uintp(count - 1)]
+            for lane in range(min(LANES, m - first)):
+                found[first + lane] = total[lane] / n_samples
+
+    return neighbours
