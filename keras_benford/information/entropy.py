@@ -63,8 +63,8 @@ def neuron_entropy(
     Example:
 
     >>> import numpy as np
-    >>> round(neuron_entropy(np.arange(1000) % 4, bins=4) / np.log(2), 6)
-    2.0
+    >>> print(f"{neuron_entropy(np.arange(1000) % 4, bins=4) / np.log(2):.6f} bits")
+    2.000000 bits
     """
     check_option("method", method, METHODS)
     check_option("ties", ties, TIES)
