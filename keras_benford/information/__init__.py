@@ -3,7 +3,8 @@
 Source: Bansal et al., arXiv 2210.09404.
 """
 
+from keras_benford.information.activations import Activations, activations
 from keras_benford.information.entropy import neuron_entropy
 from keras_benford.information.mutual_information import mutual_information
 
-__all__ = ["mutual_information", "neuron_entropy"]
+__all__ = ["Activations", "activations", "mutual_information", "neuron_entropy"]

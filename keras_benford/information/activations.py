@@ -1,0 +1,359 @@
+"""A model and examples -> activations of its neurons, one number an example for each.
+
+What is taken of which layer by default:
+
+- dense layers: the values before their activation function;
+- convolutions: maps after their non-linearity, which may be a layer of its own, averaged over
+  space. The average of what is before it is a linear function of the average of the layer below;
+- recurrent and attention layers, and blocks that hold an attention layer: their output. Sequences
+  are averaged over their positions, or taken at one.
+
+The last of these, if it is dense or a convolution and its output has the shape of the model's, is
+left out: it is the logits.
+
+Source: Bansal et al., arXiv 2210.09404, appendix.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import fnmatch
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_benford.information.batches import batches
+from keras_benford.information.progress import progress_bar
+
+# Keras' classes, by their names: to import this module takes no framework.
+_DENSE = {"Dense", "EinsumDense"}
+_CONVOLUTIONS = {"BaseConv", "BaseConvTranspose", "BaseDepthwiseConv", "BaseSeparableConv"}
+_ACTIVATIONS = {"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU"}
+_RECURRENT = {"RNN", "Bidirectional", "TimeDistributed"}
+_ATTENTION = {"Attention", "MultiHeadAttention", "GroupedQueryAttention"}
+_TAKEN = _DENSE | _CONVOLUTIONS | _ACTIVATIONS | _RECURRENT | _ATTENTION
+
+
+@dataclass(frozen=True, eq=False)
+class Activations:
+    """Activations of neurons.
+
+    Attributes:
+        values: `(n_samples, n_neurons)` float32.
+        layers: `(n_neurons,)` of strings, the layer of each neuron; those of a layer are side by
+            side, and layers in the order in which the model calls them.
+        neurons: `(n_neurons,)` int64, which of its layer's it is.
+    """
+
+    values: np.ndarray
+    layers: np.ndarray
+    neurons: np.ndarray
+
+    @property
+    def layer_names(self) -> list[str]:
+        """The layers, each once."""
+        return list(dict.fromkeys(self.layers.tolist()))
+
+
+def activations(
+    model: Any,
+    x: Any,
+    layers: str | Sequence[str] | None = None,
+    *,
+    neurons: int | None = None,
+    position: int | None = None,
+    before_activation: bool = True,
+    batch_size: int = 256,
+    seed: int = 0,
+    progress: bool = False,
+) -> Activations:
+    """Activations of a model's neurons on examples.
+
+    The model is called on one batch after the other as in prediction, and is the same afterwards.
+    Memory is bounded by a batch and the result.
+
+    Args:
+        model: a Keras model: Sequential, functional or subclassed. Of the latter, what it calls
+            inside a compiled function of its own cannot be seen.
+        x: unlabelled examples: an array, a list or dict of arrays for several inputs, or a
+            `tf.data.Dataset`, `PyDataset`, `DataLoader` or generator of batches.
+        layers: which to take, as name(s) or glob pattern(s) such as `"block*/dense"`; by default as
+            above. A layer that is called again has `name (call 2)`.
+        neurons: at most how many to take, drawn without replacement from all of them.
+        position: of sequences (outputs of shape (batch, length, features)), which position to take,
+            0 for that of [CLS] in BERT; by default their average, padding included.
+        before_activation: whether to take dense layers before their activation function.
+        batch_size: of arrays.
+        seed: of the draw of neurons.
+        progress: whether to show a progress bar, on a terminal.
+
+    Returns:
+        An `Activations`.
+
+    Raises:
+        ValueError: where there is no such layer, none by default, or the examples do not fit; where
+            an activation is not finite the error names neuron and example.
+        TypeError: where `x` is a tuple, which is likely examples and labels.
+    """
+    from keras import ops
+
+    from keras_benford.digits import backends
+
+    if neurons is not None and neurons < 1:
+        raise ValueError(f"`neurons`: expected 1 or more; received {neurons}")
+    if batch_size < 1:
+        raise ValueError(f"`batch_size`: expected 1 or more; received {batch_size}")
+    if not model.built:
+        raise ValueError("`model`: expected weights; received a model that is not built")
+    names = _names(model)
+    chosen = _default(model) if layers is None else _matching(names, layers)
+    parts, taken, kept = [], [], None
+    with _watched(chosen, before_activation) as calls, progress_bar("activations", progress) as bar:
+
+        def pooled(outputs):
+            if not taken:
+                taken.extend(range(len(calls)) if layers is not None else _hidden(calls, outputs))
+            return [_pooled(calls, i, position) for i in taken]
+
+        run = backends.inference(model, pooled)
+        advance = bar(-(-len(x) // batch_size) if hasattr(x, "shape") else None)
+        for inputs in batches(x, batch_size, model):
+            calls.clear()
+            found = [ops.convert_to_numpy(value) for value in run(inputs)]
+            if kept is None:
+                labels = _labels([calls[i].layer for i in taken], names)
+                kept = _drawn(labels, [part.shape[1] for part in found], neurons, seed)
+            parts.append(np.concatenate([found[i][:, at] for i, _, at in kept], axis=1))
+            advance()
+    result = Activations(
+        np.concatenate(parts),
+        np.concatenate([np.full(len(at), name, object) for _, name, at in kept]),
+        np.concatenate([at for _, _, at in kept]),
+    )
+    _check_finite(result)
+    return result
+
+
+@dataclass
+class _Call:
+    """What a layer gave when it was called: its output, and what its activation function got."""
+
+    layer: Any
+    output: Any = None
+    before: Any = None
+
+
+@contextlib.contextmanager
+def _watched(layers, before_activation) -> Iterator[list[_Call]]:
+    """Note what these layers give while what is within runs, in the order of their calls."""
+    calls: list[_Call] = []
+    with contextlib.ExitStack() as undo:
+        for layer in layers:
+            open_calls: list[_Call] = []
+            for method in ("call", "quantized_call"):
+                if hasattr(layer, method):
+                    function = _noting(layer, getattr(layer, method), calls, open_calls)
+                    undo.enter_context(_replaced(layer, method, function))
+            if before_activation and _is_a(layer, _DENSE):
+                function = _noting_input(layer.activation, open_calls)
+                undo.enter_context(_replaced(layer, "activation", function))
+        yield calls
+
+
+def _noting(layer, function, calls, open_calls):
+    def call(*args, **kwargs):
+        this = _Call(layer)
+        calls.append(this)
+        open_calls.append(this)
+        try:
+            this.output = function(*args, **kwargs)
+        finally:
+            open_calls.pop()
+        return this.output
+
+    return call
+
+
+def _noting_input(function, open_calls):
+    def activation(x):
+        if open_calls:
+            open_calls[-1].before = x
+        return function(x)
+
+    return activation if function is not None else None
+
+
+@contextlib.contextmanager
+def _replaced(thing, name, value):
+    """Give an object another attribute for a while, past what Keras tracks of its attributes."""
+    own = vars(thing)
+    missing = object()
+    before = own.get(name, missing)
+    object.__setattr__(thing, name, value)
+    try:
+        yield
+    finally:
+        if before is missing:
+            object.__delattr__(thing, name)
+        else:
+            object.__setattr__(thing, name, before)
+
+
+def _names(model):
+    """The model's layers by their path within the model."""
+    names = {}
+    for layer in model._flatten_layers(include_self=False):
+        if _is_a(layer, {"InputLayer"}):
+            continue
+        path = name = (layer.path or layer.name).removeprefix(f"{model.name}/")
+        while name in names:
+            name = f"{path}#{len(names)}"
+        names[name] = layer
+    return names
+
+
+def _default(model):
+    """The layers that may be taken by default; which of them are is known when they are called."""
+    found = []
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        inner = layer._flatten_layers(include_self=False)
+        is_block = not _is_a(layer, {"Model"}) and any(_is_a(each, _ATTENTION) for each in inner)
+        if is_block or _is_a(layer, _TAKEN):
+            found.append(layer)
+        else:
+            found += _default(layer)
+    return list(dict.fromkeys(found))
+
+
+def _matching(names, patterns):
+    patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+    found = {}
+    for pattern in patterns:
+        matching = {name: layer for name, layer in names.items() if _fits(name, layer, pattern)}
+        if not matching:
+            raise ValueError(
+                f"`layers`: expected names of layers; received {pattern!r}, which matches none; "
+                f"there are {', '.join(names)}"
+            )
+        found |= matching
+    return [layer for name, layer in names.items() if name in found]
+
+
+def _fits(name, layer, pattern):
+    return fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(layer.name, pattern)
+
+
+def _pooled(calls, i, position):
+    """`(batch, neurons)` float32 of a call: averaged over all axes but those of the neurons."""
+    import keras
+
+    call = calls[i]
+    value = keras.tree.flatten(call.output if call.before is None else call.before)[0]
+    shape = tuple(getattr(value, "shape", ()))
+    if not keras.ops.is_tensor(value) or len(shape) < 2:
+        raise ValueError(
+            f"`layers`: expected outputs of shape (batch, ..., neurons); received {shape} from "
+            f"{call.layer.name}; do leave it out"
+        )
+    at_position = len(shape) == 3 and position is not None
+    if at_position and not -shape[1] <= position < shape[1]:
+        raise ValueError(
+            f"`position`: expected one of {shape[1]}; received {position}, which the output of "
+            f"{call.layer.name} does not have"
+        )
+    neurons = 1 if _are_channels_first(calls[: i + 1]) else len(shape) - 1
+    axes = [axis for axis in range(1, len(shape)) if axis != neurons]
+    try:
+        value = keras.ops.cast(value, "float32")
+        if at_position:
+            return value[:, position]
+        return keras.ops.mean(value, axis=axes) if axes else value
+    except Exception as error:  # each backend has its own for a tensor of a graph that is done
+        raise ValueError(
+            f"`layers`: expected outputs that hold numbers; received a symbolic one from "
+            f"{call.layer.name}; do leave out what is called in a compiled function or a loop"
+        ) from error
+
+
+def _are_channels_first(calls):
+    """Whether the last call's output has its channels first; an activation's are as before it."""
+    import keras
+
+    for call in reversed(calls):
+        if hasattr(call.layer, "data_format"):
+            return call.layer.data_format == "channels_first"
+        if not _is_a(call.layer, _ACTIVATIONS):
+            return False
+    return keras.config.image_data_format() == "channels_first"
+
+
+def _labels(layers, names):
+    """What to call the layers: each call by another name."""
+    name_of = {id(layer): name for name, layer in names.items()}
+    if not layers:
+        raise ValueError(
+            "expected a model with hidden layers; received one without, or none that can be seen; "
+            f"do choose by `layers` of {', '.join(names) or 'those that there are'}"
+        )
+    calls = collections.Counter()
+    labels = []
+    for name in (name_of[id(layer)] for layer in layers):
+        calls[name] += 1
+        labels.append(name if calls[name] == 1 else f"{name} (call {calls[name]})")
+    return labels
+
+
+def _drawn(labels, sizes, neurons, seed):
+    """Which neurons to keep: for each layer of which there are any its place, label and indices."""
+    chosen = np.arange(sum(sizes))
+    if neurons is not None and neurons < len(chosen):
+        chosen = np.sort(np.random.default_rng(seed).permutation(chosen)[:neurons])
+    starts = np.cumsum([0, *sizes])
+    places = [chosen[(chosen >= a) & (chosen < b)] - a for a, b in itertools.pairwise(starts)]
+    return [(i, labels[i], at) for i, at in enumerate(places) if len(at)]
+
+
+def _hidden(calls, outputs):
+    """Places of the calls that are taken by default."""
+    import keras
+
+    taken = []
+    for i, call in enumerate(calls):
+        if _is_a(call.layer, _ACTIVATIONS):
+            of_convolution = taken and _is_a(calls[taken[-1]].layer, _CONVOLUTIONS)
+            if of_convolution and _is_linear(calls[taken[-1]].layer):
+                taken[-1] = i
+        else:
+            taken.append(i)
+    for shape in (tuple(output.shape) for output in keras.tree.flatten(outputs)):
+        last = calls[taken[-1]] if taken else None
+        is_last = last and _is_a(last.layer, _DENSE | _CONVOLUTIONS)
+        if is_last and tuple(last.output.shape) == shape:
+            taken.pop()
+    return taken
+
+
+def _is_a(layer, names):
+    """Whether a layer is of one of Keras' classes of these names, or of one made from it."""
+    kinds = (kind for kind in type(layer).__mro__ if kind.__module__.startswith("keras."))
+    return any(kind.__name__ in names for kind in kinds)
+
+
+def _is_linear(layer):
+    function = getattr(layer, "activation", None)
+    return function is None or getattr(function, "__name__", "") == "linear"
+
+
+def _check_finite(found):
+    wrong = ~np.isfinite(found.values)
+    if wrong.any():
+        example, neuron = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"expected finite activations; received {found.values[example, neuron]} in layer "
+            f"{found.layers[neuron]}, neuron {found.neurons[neuron]}, example {example}; do look "
+            "for where the examples or the model go wrong"
+        )
