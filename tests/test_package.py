@@ -168,7 +168,7 @@ AT_ONCE = {
     ],
     "numba": ["digits.loops", "information.loops"],
     "h5py": ["weights.hdf5_index"],
-    "rich": ["scoring.tables"],
+    "rich": ["scoring.tables", "information.tables"],
 }
 # … and inside a function, when it is needed.
 WHEN_USED = {
@@ -183,6 +183,7 @@ WHEN_USED = {
     "rich": ["cli.commands", "information.progress"],
     "ray": ["cli.many"],
     "pandas": ["scoring.results"],
+    "scipy": ["information.ranking"],
 }
 
 

@@ -6,5 +6,17 @@ Source: Bansal et al., arXiv 2210.09404.
 from keras_benford.information.activations import Activations, activations
 from keras_benford.information.entropy import neuron_entropy
 from keras_benford.information.mutual_information import mutual_information
+from keras_benford.information.ranking import Ranking, rank
+from keras_benford.information.report import LayerInformation, Report, report
 
-__all__ = ["Activations", "activations", "mutual_information", "neuron_entropy"]
+__all__ = [
+    "Activations",
+    "LayerInformation",
+    "Ranking",
+    "Report",
+    "activations",
+    "mutual_information",
+    "neuron_entropy",
+    "rank",
+    "report",
+]

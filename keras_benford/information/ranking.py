@@ -1,0 +1,173 @@
+"""Models and unlabelled examples -> the models in order, the most promising first.
+
+Source: Bansal et al., arXiv 2210.09404, section 5.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_benford.information.report import report
+from keras_benford.information.values import check_option
+
+LOOKING_FOR = ("shortcuts", "memorization")
+MEASURES = ("mutual_information", "entropy")
+
+# What a network has that is to be preferred: little of what goes with the fault looked for.
+_HIGH_IS_GOOD = {
+    ("shortcuts", "entropy"): True,
+    ("shortcuts", "mutual_information"): False,
+    ("memorization", "entropy"): False,
+    ("memorization", "mutual_information"): True,
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Ranking:
+    """Models in order, shown as a table.
+
+    Attributes:
+        names: the models, the most promising first.
+        entropy: `(n_models,)` mean entropy of each in nats, in that order.
+        mutual_information: `(n_models,)` mean mutual information of each in nats, likewise.
+        looking_for: the fault that was looked for.
+        by: the measure that they are ranked by.
+        accuracies: `(n_models,)` true accuracies in that order, where they were given; else None.
+    """
+
+    names: tuple[str, ...]
+    entropy: np.ndarray
+    mutual_information: np.ndarray
+    looking_for: str
+    by: str
+    accuracies: np.ndarray | None = None
+
+    @property
+    def kendall(self) -> float | None:
+        """Kendall's tau-b of the ranking with the true accuracies; None without them."""
+        return self._agreement("kendalltau")
+
+    @property
+    def spearman(self) -> float | None:
+        """Spearman's rho of the ranking with the true accuracies; None without them."""
+        return self._agreement("spearmanr")
+
+    @property
+    def regret(self) -> float | None:
+        """How much accuracy the first model lacks against the best one; None without accuracies."""
+        if self.accuracies is None:
+            return None
+        return float(self.accuracies.max() - self.accuracies[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain dicts, lists, strings and numbers."""
+        of_models = {
+            "entropy": self.entropy,
+            "mutual_information": self.mutual_information,
+            **({} if self.accuracies is None else {"accuracy": self.accuracies}),
+        }
+        return {
+            "looking_for": self.looking_for,
+            "by": self.by,
+            "kendall": self.kendall,
+            "spearman": self.spearman,
+            "regret": self.regret,
+            "models": [
+                {"name": name, **{key: float(values[i]) for key, values in of_models.items()}}
+                for i, name in enumerate(self.names)
+            ],
+        }
+
+    def to_json(self, **kwargs: Any) -> str:
+        """`to_dict()` as JSON text; keyword arguments go to `json.dumps`."""
+        return json.dumps(self.to_dict(), **kwargs)
+
+    def __repr__(self) -> str:
+        from keras_benford.information import tables
+
+        return tables.text_of_ranking(self)
+
+    def _agreement(self, name):
+        if self.accuracies is None:
+            return None
+        from scipy import stats
+
+        sign = 1 if _HIGH_IS_GOOD[self.looking_for, self.by] else -1
+        promise = sign * getattr(self, self.by)
+        return float(getattr(stats, name)(promise, self.accuracies).statistic)
+
+
+def rank(
+    models: Mapping[str, Any] | Sequence[Any],
+    x: Any,
+    *,
+    looking_for: str,
+    by: str = "mutual_information",
+    accuracies: Any = None,
+    **options: Any,
+) -> Ranking:
+    """Rank models by what their neurons tell, without a label.
+
+    The two faults have opposite signs: networks that rely on a shortcut have low entropy and high
+    mutual information, those that memorised labels high entropy and low mutual information. So the
+    ranking must be told which one to look for. Figures can be compared among models of one
+    architecture, on the same examples.
+
+    Args:
+        models: a dict of models by name, or a list of models, which go by their own names.
+        x: unlabelled examples, see `activations`; no generator, since each model is to see them.
+        looking_for: the fault that a good model does not have: `"shortcuts"` or `"memorization"`.
+        by: the measure to rank by: `"mutual_information"` or `"entropy"`.
+        accuracies: true accuracies where they are known, in the order of the models or as a dict by
+            name, to see how well the ranking does.
+        options: as for `report`.
+
+    Returns:
+        A `Ranking`.
+
+    Raises:
+        ValueError, TypeError: as `report`; where there are fewer than two models, two of one name,
+            or not as many accuracies.
+
+    Source: arXiv 2210.09404, section 5.
+    """
+    check_option("looking_for", looking_for, LOOKING_FOR)
+    check_option("by", by, MEASURES)
+    if not isinstance(models, Mapping):
+        names = [model.name for model in models]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"`models`: expected different names; received {', '.join(names)}; do pass a dict"
+            )
+        models = dict(zip(names, models, strict=True))
+    if len(models) < 2:
+        raise ValueError(f"`models`: expected two or more; received {len(models)}")
+    if hasattr(x, "__next__"):
+        raise TypeError("`x`: expected examples for each model; received what can be read once")
+    if isinstance(accuracies, Mapping):
+        accuracies = [accuracies[name] for name in models]
+    if accuracies is not None and len(accuracies) != len(models):
+        raise ValueError(
+            f"`accuracies`: expected one for each of {len(models)} models; received "
+            f"{len(accuracies)}"
+        )
+    reports = [report(model, x, **options) for model in models.values()]
+    figures = {
+        "entropy": np.array([each.mean_entropy for each in reports]),
+        "mutual_information": np.array([each.mean_mutual_information for each in reports]),
+    }
+    sign = -1 if _HIGH_IS_GOOD[looking_for, by] else 1
+    order = np.argsort(sign * figures[by], kind="stable")
+    return Ranking(
+        names=tuple(np.array(list(models), object)[order]),
+        entropy=figures["entropy"][order],
+        mutual_information=figures["mutual_information"][order],
+        looking_for=looking_for,
+        by=by,
+        accuracies=None if accuracies is None else np.asarray(accuracies, np.float64)[order],
+    )

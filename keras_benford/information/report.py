@@ -1,0 +1,229 @@
+"""A model and unlabelled examples -> what its neurons tell, layer by layer.
+
+Source: Bansal et al., arXiv 2210.09404.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_benford.information.activations import Activations, activations
+from keras_benford.information.entropy import neuron_entropy
+from keras_benford.information.mutual_information import mutual_information
+from keras_benford.information.values import most_tied
+
+READING = (
+    "Beside networks of the same architecture, on the same examples: low entropy and high mutual "
+    "information point to a shortcut (few patterns, in many neurons), high entropy and low mutual "
+    "information to memorised labels. One network's figures by themselves say nothing."
+)
+"""What the figures are known to indicate: arXiv 2210.09404."""
+
+# Correlated more closely than this, in absolute value, a neuron is another one, scaled and shifted.
+_DUPLICATE = 1 - 1e-6
+
+
+@dataclass(frozen=True)
+class LayerInformation:
+    """What the neurons of one layer tell.
+
+    Attributes:
+        name: the layer's name.
+        neurons: number of neurons that were looked at.
+        entropy: mean of their entropies in nats.
+        mutual_information: mean over the pairs among those that are not dead, in nats; NaN where
+            there are fewer than two.
+        dead: how many have one value on all examples.
+        duplicates: how many are copies of another one before them, of this layer or an earlier one.
+    """
+
+    name: str
+    neurons: int
+    entropy: float
+    mutual_information: float
+    dead: int
+    duplicates: int
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """What a model's neurons tell, shown as a table.
+
+    Attributes:
+        name: the model's name.
+        activations: the `Activations` that it is of.
+        entropy: `(n_neurons,)` in nats.
+        mutual_information: `(n_neurons, n_neurons)` in nats, see `mutual_information`.
+        settings: the options that it was made with.
+        tied: how many neurons have one value for more than `k` examples and are not dead; where
+            there are any, noise of about 1e-10 told equal values apart.
+    """
+
+    name: str
+    activations: Activations
+    entropy: np.ndarray
+    mutual_information: np.ndarray
+    settings: dict[str, Any]
+    tied: int
+
+    @property
+    def mean_entropy(self) -> float:
+        """Mean entropy of all neurons, in nats."""
+        return float(self.entropy.mean())
+
+    @property
+    def mean_mutual_information(self) -> float:
+        """Mean over all pairs of neurons that are not dead, in nats; NaN without a pair."""
+        return self._mean_of_pairs(np.ones(len(self.entropy), bool))
+
+    @property
+    def dead(self) -> np.ndarray:
+        """`(n_neurons,)` of bool: which neurons have one value on all examples."""
+        return np.ptp(self.activations.values, axis=0) == 0
+
+    @property
+    def duplicates(self) -> list[tuple[int, int]]:
+        """Pairs `(i, j)` of places of neurons: j is a copy of i before it, scaled and shifted.
+
+        A neuron that is a copy of several is listed with the first of them.
+        """
+        values = self.activations.values.astype(np.float64)
+        deviations = values - values.mean(axis=0)
+        norms = np.sqrt((deviations**2).sum(axis=0))
+        deviations /= np.where(self.dead, np.inf, norms)
+        alike = np.triu(np.abs(deviations.T @ deviations) > _DUPLICATE, 1)
+        return [(int(alike[:, j].argmax()), int(j)) for j in np.flatnonzero(alike.any(axis=0))]
+
+    @property
+    def layers(self) -> tuple[LayerInformation, ...]:
+        """A `LayerInformation` for each layer, in the order in which the model calls them."""
+        copies = np.zeros(len(self.entropy), bool)
+        copies[[j for _, j in self.duplicates]] = True
+        found = []
+        for name in self.activations.layer_names:
+            here = self.activations.layers == name
+            found.append(
+                LayerInformation(
+                    name=name,
+                    neurons=int(here.sum()),
+                    entropy=float(self.entropy[here].mean()),
+                    mutual_information=self._mean_of_pairs(here),
+                    dead=int(self.dead[here].sum()),
+                    duplicates=int(copies[here].sum()),
+                )
+            )
+        return tuple(found)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures of the model and its layers as plain dicts, lists, strings and numbers.
+
+        What is undefined is None. The matrix is left out: it is `mutual_information`.
+        """
+        return {
+            "model": self.name,
+            "samples": len(self.activations.values),
+            "neurons": len(self.entropy),
+            **self.settings,
+            "mean_entropy": _number(self.mean_entropy),
+            "mean_mutual_information": _number(self.mean_mutual_information),
+            "dead": int(self.dead.sum()),
+            "duplicates": len(self.duplicates),
+            "tied": self.tied,
+            "layers": [
+                {key: _number(value) for key, value in vars(layer).items()} for layer in self.layers
+            ],
+        }
+
+    def to_json(self, **kwargs: Any) -> str:
+        """`to_dict()` as JSON text; keyword arguments go to `json.dumps`."""
+        return json.dumps(self.to_dict(), **kwargs)
+
+    def __repr__(self) -> str:
+        from keras_benford.information import tables
+
+        return tables.text_of_report(self)
+
+    def _mean_of_pairs(self, chosen):
+        (chosen,) = np.nonzero(chosen & ~self.dead)
+        rows, columns = np.triu_indices(len(chosen), 1)
+        pairs = self.mutual_information[chosen[rows], chosen[columns]]
+        return float(pairs.mean()) if pairs.size else np.nan
+
+
+def report(
+    model: Any,
+    x: Any,
+    layers: str | Sequence[str] | None = None,
+    *,
+    neurons: int | None = 512,
+    position: int | None = None,
+    method: str = "ksg",
+    k: int = 3,
+    bins: int = 100,
+    edges: str = "shared",
+    batch_size: int = 256,
+    seed: int = 0,
+    engine: str = "auto",
+    progress: bool = False,
+) -> Report:
+    """Entropy of a model's neurons and mutual information between them, on unlabelled examples.
+
+    A thousand examples and more, like those that the model is used on; of 512 neurons on 1,000
+    examples it takes half a minute on two cores, with numba.
+
+    Args:
+        model: a Keras model.
+        x: unlabelled examples, see `activations`.
+        layers: which to look at, see `activations`; by default the hidden ones.
+        neurons: at most how many to look at, drawn from all of them; None for all.
+        position: of sequences, see `activations`.
+        method: of mutual information: `"ksg"` or `"bins"`, see `mutual_information`.
+        k: which neighbour, for `"ksg"`.
+        bins, edges: of entropy, and of mutual information by `"bins"`, see `neuron_entropy`.
+        batch_size: of arrays.
+        seed: of the draw of neurons, and of the noise that tells ties apart.
+        engine: see `mutual_information`.
+        progress: whether to show progress bars, on a terminal.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        ValueError, TypeError: as `activations` and `mutual_information`.
+
+    Source: arXiv 2210.09404.
+    """
+    found = activations(
+        model,
+        x,
+        layers,
+        neurons=neurons,
+        position=position,
+        batch_size=batch_size,
+        seed=seed,
+        progress=progress,
+    )
+    settings = {"method": method, "k": k, "bins": bins, "edges": edges, "seed": seed}
+    tied = (most_tied(found.values) > k) & (np.ptp(found.values, axis=0) > 0)
+    information = mutual_information(
+        found,
+        method=method,
+        k=k,
+        bins=bins,
+        edges=edges,
+        ties="jitter" if tied.any() else "keep",
+        seed=seed,
+        engine=engine,
+        progress=progress,
+    )
+    entropy = neuron_entropy(found, bins=bins, edges=edges)
+    return Report(model.name, found, entropy, information, settings, int(tied.sum()))
+
+
+def _number(value):
+    return None if isinstance(value, float) and np.isnan(value) else value

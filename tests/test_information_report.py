@@ -1,0 +1,198 @@
+"""Reports on a model's neurons, and rankings of models by them."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from scipy import stats
+
+from keras_benford.information import (
+    activations,
+    mutual_information,
+    neuron_entropy,
+    rank,
+    report,
+)
+
+X = np.random.default_rng(0).standard_normal((200, 6)).astype("float32")
+
+
+def mlp(seed=0, name=None):
+    keras.utils.set_random_seed(seed)
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(5, "relu", name="first"),
+            layers.Dense(4, "relu", name="second"),
+            layers.Dense(3, name="logits"),
+        ],
+        name=name,
+    )
+
+
+def with_kernel(model, layer, change):
+    """The model, after a change to a layer's kernel."""
+    kernel, bias = model.get_layer(layer).get_weights()
+    change(kernel)
+    model.get_layer(layer).set_weights([kernel, bias])
+    return model
+
+
+class TestReport:
+    def test_has_the_entropy_and_the_information_of_the_activations(self):
+        model = mlp()
+        found, taken = report(model, X), activations(model, X)
+        np.testing.assert_array_equal(found.activations.values, taken.values)
+        np.testing.assert_array_equal(found.entropy, neuron_entropy(taken))
+        np.testing.assert_array_equal(found.mutual_information, mutual_information(taken))
+        assert found.mean_entropy == pytest.approx(found.entropy.mean())
+        off_diagonal = found.mutual_information[~np.eye(9, dtype=bool)]
+        assert found.mean_mutual_information == pytest.approx(off_diagonal.mean())
+        assert found.tied == 0
+
+    def test_has_the_same_layer_by_layer(self):
+        found = report(mlp(), X)
+        first, second = found.layers
+        assert (first.name, first.neurons, second.name, second.neurons) == ("first", 5, "second", 4)
+        assert second.entropy == pytest.approx(found.entropy[5:].mean())
+        within = found.mutual_information[5:, 5:][np.triu_indices(4, 1)]
+        assert second.mutual_information == pytest.approx(within.mean())
+
+    def test_counts_dead_neurons_and_leaves_them_out_of_pairs(self):
+        def kill(kernel):
+            kernel[:, 1] = 0
+
+        found = report(with_kernel(mlp(), "first", kill), X)
+        assert found.dead.tolist() == [False, True] + 7 * [False]
+        assert [layer.dead for layer in found.layers] == [1, 0]
+        alive = np.delete(np.delete(found.mutual_information, 1, 0), 1, 1)
+        expected = alive[np.triu_indices(8, 1)].mean()
+        assert found.mean_mutual_information == pytest.approx(expected)
+        assert found.duplicates == []
+
+    @pytest.mark.parametrize("scale", [1, -3, 1e-3])
+    def test_counts_copies_scaled_ones_too(self, scale):
+        def copy(kernel):
+            kernel[:, 3] = scale * kernel[:, 1]
+            kernel[:, 4] = kernel[:, 1]
+
+        found = report(with_kernel(mlp(), "first", copy), X)
+        assert found.duplicates == [(1, 3), (1, 4)]
+        assert [layer.duplicates for layer in found.layers] == [2, 0]
+
+    def test_of_one_neuron_has_no_pairs(self):
+        model = keras.Sequential([keras.Input((6,)), layers.Dense(1), layers.Dense(2)])
+        found = report(model, X)
+        assert np.isnan(found.mean_mutual_information)
+        assert found.to_dict()["mean_mutual_information"] is None
+        json.loads(found.to_json())
+
+    def test_tells_ties_apart_and_says_so(self):
+        model = keras.Sequential(
+            [keras.Input((6,)), layers.Dense(4), layers.ReLU(name="relu"), layers.Dense(2)]
+        )
+        found = report(model, X, "relu")
+        assert found.tied == 4
+        assert "4 neurons have one value for many examples" in repr(found)
+        expected = mutual_information(found.activations, ties="jitter")
+        np.testing.assert_array_equal(found.mutual_information, expected)
+
+    def test_looks_at_a_part_of_many_neurons(self):
+        found = report(mlp(), X, neurons=6, method="bins", bins=10)
+        assert found.mutual_information.shape == (6, 6)
+        assert found.to_dict()["bins"] == 10
+        expected = mutual_information(found.activations, method="bins", bins=10)
+        np.testing.assert_array_equal(found.mutual_information, expected)
+
+    def test_shows_as_a_table_and_as_json(self):
+        found = report(mlp(name="net"), X)
+        text = repr(found)
+        assert text.startswith("net: 9 neurons on 200 examples\n")
+        assert f"{found.mean_entropy:.4f}" in text
+        assert "by themselves say nothing" in text
+        read = json.loads(found.to_json())
+        assert read["model"] == "net"
+        assert read["samples"] == 200
+        assert [layer["name"] for layer in read["layers"]] == ["first", "second"]
+        assert read["layers"][0]["entropy"] == pytest.approx(found.layers[0].entropy)
+
+
+@pytest.fixture(scope="module")
+def models():
+    """From diverse neurons to ones that are all alike."""
+
+    def alike(share):
+        def change(kernel):
+            kernel[:] = share * kernel[:, :1] + (1 - share) * kernel
+
+        return change
+
+    return {
+        f"{share}": with_kernel(mlp(1), "first", alike(share)) for share in (0.5, 0.0, 0.9, 0.8)
+    }
+
+
+class TestRank:
+    @pytest.mark.parametrize(
+        ("looking_for", "expected"),
+        [
+            ("shortcuts", ("0.0", "0.5", "0.8", "0.9")),
+            ("memorization", ("0.9", "0.8", "0.5", "0.0")),
+        ],
+    )
+    def test_by_information_has_the_opposite_order_for_each_fault(
+        self, models, looking_for, expected
+    ):
+        found = rank(models, X, looking_for=looking_for, layers="first")
+        assert found.names == expected
+        values = found.mutual_information
+        assert list(values) == sorted(values, reverse=looking_for == "memorization")
+
+    def test_by_entropy(self, models):
+        found = rank(models, X, looking_for="shortcuts", by="entropy")
+        assert list(found.entropy) == sorted(found.entropy, reverse=True)
+        other = rank(models, X, looking_for="memorization", by="entropy")
+        assert other.names == found.names[::-1]
+
+    def test_agrees_with_true_accuracies_or_does_not(self, models):
+        truth = {"0.0": 0.9, "0.5": 0.8, "0.8": 0.95, "0.9": 0.1}
+        found = rank(models, X, looking_for="shortcuts", layers="first", accuracies=truth)
+        assert found.accuracies.tolist() == [0.9, 0.8, 0.95, 0.1]
+        places = [4, 3, 2, 1]
+        assert found.kendall == pytest.approx(stats.kendalltau(places, found.accuracies).statistic)
+        assert found.spearman == pytest.approx(stats.spearmanr(places, found.accuracies).statistic)
+        assert found.regret == pytest.approx(0.05)
+        as_list = [truth[name] for name in models]
+        same = rank(models, X, looking_for="shortcuts", layers="first", accuracies=as_list)
+        assert same.to_dict() == found.to_dict()
+        assert "regret 0.0500" in repr(found)
+        assert json.loads(found.to_json())["models"][0] == {
+            "name": "0.0",
+            "entropy": found.entropy[0],
+            "mutual_information": found.mutual_information[0],
+            "accuracy": 0.9,
+        }
+
+    def test_without_accuracies_has_no_agreement(self, models):
+        found = rank(models, X, looking_for="shortcuts")
+        assert (found.kendall, found.spearman, found.regret) == (None, None, None)
+        assert "regret" not in repr(found)
+
+    @pytest.mark.parametrize(
+        ("arguments", "error", "said"),
+        [
+            ({"looking_for": "overfitting"}, ValueError, "expected 'shortcuts' or 'memorization'"),
+            ({"by": "mlh"}, ValueError, "'mutual_information' or 'entropy'"),
+            ({"models": [mlp(name="one")]}, ValueError, "expected two or more; received 1"),
+            ({"models": [mlp(name="a"), mlp(name="a")]}, ValueError, "received a, a; do pass a d"),
+            ({"accuracies": [1.0]}, ValueError, "one for each of 2 models; received 1"),
+            ({"x": iter([X])}, TypeError, "what can be read once"),
+        ],
+        ids=["fault", "measure", "one model", "one name", "accuracies", "generator"],
+    )
+    def test_says_what_it_cannot_do(self, arguments, error, said):
+        given = {"models": [mlp(name="a"), mlp(name="b")], "x": X, "looking_for": "shortcuts"}
+        with pytest.raises(error, match=said):
+            rank(**{**given, **arguments})
