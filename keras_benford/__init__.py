@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         statistics,
         weights,
     )
-    from keras_benford.callbacks import BenfordMonitor, MLHEarlyStopping
+    from keras_benford.callbacks import BenfordMonitor, InformationMonitor, MLHEarlyStopping
     from keras_benford.criteria import aic, bic, eic, scaled_eic, symbolic_eic
     from keras_benford.digits import digit_counts, leading_digits
     from keras_benford.metrics import MLH, WeightsMLH
@@ -57,6 +57,7 @@ _MODULE_OF = {
     "MLH": "metrics",
     "WeightsMLH": "metrics",
     "BenfordMonitor": "callbacks",
+    "InformationMonitor": "callbacks",
     "MLHEarlyStopping": "callbacks",
 }
 __version__ = "0.1.0"
@@ -64,6 +65,7 @@ __all__ = [
     "BENFORD",
     "MLH",
     "BenfordMonitor",
+    "InformationMonitor",
     "LayerScore",
     "MLHEarlyStopping",
     "Score",

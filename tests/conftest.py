@@ -2,12 +2,15 @@
 
 import importlib.metadata
 import importlib.util
+import os
 import sys
 
 import keras
 import pytest
 
 BACKEND = keras.backend.backend()
+# Where tests run side by side they are told of a window of 80 columns, and tables leave some out.
+os.environ.pop("COLUMNS", None)
 
 
 class Unwanted:

@@ -28,6 +28,7 @@ import numpy as np
 
 from keras_benford.information.batches import batches
 from keras_benford.information.progress import progress_bar
+from keras_benford.information.values import NotFiniteError
 
 # Keras' classes, by their names: to import this module takes no framework.
 _DENSE = {"Dense", "EinsumDense"}
@@ -95,8 +96,9 @@ def activations(
         An `Activations`.
 
     Raises:
-        ValueError: where there is no such layer, none by default, or the examples do not fit; where
-            an activation is not finite the error names neuron and example.
+        ValueError: where there is no such layer, none by default, or the examples do not fit.
+        NotFiniteError: a ValueError, where an activation is not finite; it names neuron and
+            example.
         TypeError: where `x` is a tuple, which is likely examples and labels.
     """
     from keras import ops
@@ -352,7 +354,7 @@ def _check_finite(found):
     wrong = ~np.isfinite(found.values)
     if wrong.any():
         example, neuron = np.argwhere(wrong)[0]
-        raise ValueError(
+        raise NotFiniteError(
             f"expected finite activations; received {found.values[example, neuron]} in layer "
             f"{found.layers[neuron]}, neuron {found.neurons[neuron]}, example {example}; do look "
             "for where the examples or the model go wrong"

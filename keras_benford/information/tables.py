@@ -18,10 +18,8 @@ _ANY_WIDTH = 1 << 20
 def text_of_report(report: Report) -> str:
     """A row for each layer, one for all together, and how to read it."""
     samples = len(report.activations.values)
-    table = Table(
-        title=f"{report.name}: {len(report.entropy):,} neurons on {samples:,} examples",
-        title_justify="left",
-    )
+    title = f"{report.name}: {len(report.entropy):,} neurons on {samples:,} examples"
+    table = Table()
     columns = ("layer", "neurons", "entropy", "mutual information", "dead", "duplicates")
     for column in columns:
         table.add_column(column, justify="left" if column == "layer" else "right")
@@ -50,16 +48,13 @@ def text_of_report(report: Report) -> str:
             f"{report.tied:,} neurons have one value for many examples: noise of 1e-10 told them "
             "apart.",
         )
-    return _text(table, lines)
+    return _text(title, table, lines)
 
 
 def text_of_ranking(ranking: Ranking) -> str:
     """A row for each model, the most promising first, and how well the ranking does."""
-    table = Table(
-        title=f"by {ranking.by.replace('_', ' ')}, looking for {ranking.looking_for}",
-        title_justify="left",
-    )
-    table.add_column("model")
+    title = f"by {ranking.by.replace('_', ' ')}, looking for {ranking.looking_for}"
+    table = Table("model")
     columns = {"entropy": ranking.entropy, "mutual information": ranking.mutual_information}
     if ranking.accuracies is not None:
         columns["accuracy"] = ranking.accuracies
@@ -73,10 +68,10 @@ def text_of_ranking(ranking: Ranking) -> str:
             f"Kendall's tau-b {ranking.kendall:.3f}, Spearman's rho {ranking.spearman:.3f}, "
             f"regret {ranking.regret:.4f}"
         )
-    return _text(table, lines)
+    return _text(title, table, lines)
 
 
-def _text(table: Table, lines: list[str]) -> str:
+def _text(title: str, table: Table, lines: list[str]) -> str:
     text = io.StringIO()
     console: Any = Console(
         file=text,
@@ -86,7 +81,6 @@ def _text(table: Table, lines: list[str]) -> str:
         highlight=False,
         emoji=False,
     )
-    console.print(table)
-    for line in lines:
-        console.print(line)
+    for part in (title, table, *lines):
+        console.print(part)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

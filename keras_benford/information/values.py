@@ -5,6 +5,10 @@ from typing import Any
 import numpy as np
 
 
+class NotFiniteError(ValueError):
+    """An activation is infinite or NaN."""
+
+
 def as_values(values: Any, name: str = "values") -> np.ndarray:
     """Validate activations.
 
@@ -18,8 +22,8 @@ def as_values(values: Any, name: str = "values") -> np.ndarray:
 
     Raises:
         TypeError: where they are no real numbers.
-        ValueError: where the shape is another, or a value is not finite; the error names neuron and
-            example.
+        ValueError: where the shape is another.
+        NotFiniteError: where a value is not finite; it names neuron and example.
     """
     array = np.asarray(getattr(values, "values", values))
     if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
@@ -37,7 +41,7 @@ def as_values(values: Any, name: str = "values") -> np.ndarray:
         example, neuron = np.argwhere(~np.isfinite(array))[0]
         layers = getattr(values, "layers", None)
         of_layer = f" (layer {layers[neuron]})" if layers is not None else ""
-        raise ValueError(
+        raise NotFiniteError(
             f"`{name}`: expected finite numbers; received {array[example, neuron]} in neuron "
             f"{neuron}{of_layer}, example {example}; do leave such examples out, or look for where "
             "the model overflows"
