@@ -5,8 +5,9 @@ import json
 import keras
 import pytest
 
-from benchmarks import gpu, overhead
+from benchmarks import gpu, information, overhead
 from keras_benford.digits import tensors
+from keras_benford.information import engines
 
 
 @pytest.fixture(autouse=True)
@@ -86,3 +87,15 @@ def test_gpu_notices_under_pytorch_what_leaves_the_device():
             there.cpu()
         with pytest.raises(RuntimeError, match="stay on the device"):
             torch.empty(5).copy_(there)
+
+
+@pytest.mark.parametrize("way", information.WAYS)
+def test_information_measures_each_way(way, monkeypatch):
+    # One way does without numba, in a process of its own.
+    monkeypatch.setattr(engines, "compiled_loops", engines.compiled_loops)
+    what, data, part = information.WAYS[way]
+    found = information.measure(what, data, part and 3, neurons=34, samples=40)
+    n = 3 if part else 34
+    assert found["pairs"] == (n * n if what == "scikit-learn" else n * (n + 1) // 2)
+    assert 0 < found["seconds"] < 60
+    assert found["peak_mb"] > 10
