@@ -5,6 +5,7 @@ of 16 bits have so few patterns that a table holds the class of each.
 """
 
 import functools
+import importlib
 import os
 import sys
 import warnings
@@ -177,21 +178,20 @@ def _loops(array):
 
 
 @functools.cache
-def compiled_loops():
-    """The module of numba's loops, or None where numba is missing or does not work."""
+def compiled_loops(module="keras_benford.digits.loops"):
+    """A module of numba's loops, or None where numba is missing or does not work."""
     try:
-        from keras_benford.digits import loops
+        return importlib.import_module(module)
     except (ImportError, AttributeError, OSError, RuntimeError, SystemError) as error:
         # These are what numba raises beside a NumPy it does not know, without its library, or
-        # without a place for its cache. Counting works without it, only not as fast.
+        # without a place for its cache. All works without it, only not as fast.
         if getattr(error, "name", None) != "numba":
             warnings.warn(
-                f"numba is installed but does not work, counting goes on without it: {error}",
+                f"numba is installed but does not work, it goes on without it: {error}",
                 RuntimeWarning,
                 stacklevel=2,
             )
         return None
-    return loops
 
 
 def available_cores():

@@ -1,22 +1,21 @@
 """What computes all pairs: compiled loops by numba, or a program of Keras' backend."""
 
-import functools
 import sys
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 
+from keras_benford.digits import arrays
 from keras_benford.information import binning
 
 ENGINES = ("auto", "numba", "keras")
 
 
-def sum_of_psi(arrays: list, k: int, psi: np.ndarray, engine: str, track: Callable) -> np.ndarray:
+def sum_of_psi(values: list, k: int, psi: np.ndarray, engine: str, track: Callable) -> np.ndarray:
     """For pairs of neurons, how many examples are closer in each than the k-th neighbour is.
 
     Args:
-        arrays: one `(n_samples, n)` float64, for all pairs within it, or two.
+        values: one `(n_samples, n)` float64, for all pairs within it, or two.
         k: which neighbour.
         psi: `(n_samples,)` float64, the digamma function of 1 to n_samples.
         engine: one of `ENGINES`.
@@ -25,8 +24,8 @@ def sum_of_psi(arrays: list, k: int, psi: np.ndarray, engine: str, track: Callab
     Returns:
         `(n, m)` float64: the means over the examples of `psi(count + 1)` of both, added.
     """
-    bases, others = arrays[0], arrays[-1]
-    within = len(arrays) == 1
+    bases, others = values[0], values[-1]
+    within = len(values) == 1
     n, m = bases.shape[1], others.shape[1]
     if _by_numba(engine):
         loops, advance = compiled_loops(), track(n if within else n + m)
@@ -34,7 +33,7 @@ def sum_of_psi(arrays: list, k: int, psi: np.ndarray, engine: str, track: Callab
         return found + (found if within else loops.mean_psi(others, bases, k, psi, advance)).T
     from keras_benford.information import tensors
 
-    columns = np.concatenate([array.T for array in arrays])
+    columns = np.concatenate([part.T for part in values])
     places = np.triu_indices(n) if within else tuple(np.indices((n, m)).reshape(2, -1))
     pairs = np.stack(places, axis=1)
     if not within:
@@ -60,21 +59,9 @@ def joint_terms(coded: list, bins: int, track: Callable) -> tuple[np.ndarray, np
     return module.joint_terms(coded[0], coded[-1], bins, len(coded) == 1, advance)
 
 
-@functools.cache
 def compiled_loops():
     """The module of numba's loops, or None where numba is missing or does not work."""
-    try:
-        from keras_benford.information import loops
-    except (ImportError, AttributeError, OSError, RuntimeError, SystemError) as error:
-        # What numba raises beside a NumPy it does not know, or without its library.
-        if getattr(error, "name", None) != "numba":
-            warnings.warn(
-                f"numba is installed but does not work, Keras' backend is used: {error}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return None
-    return loops
+    return arrays.compiled_loops("keras_benford.information.loops")
 
 
 def _by_numba(engine):
