@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_benford.information import activations
+from keras_benford.information.activations import Recorder
 from tests.backends import needs_tensorflow
 
 X = np.random.default_rng(0).standard_normal((50, 6)).astype("float32")
@@ -208,6 +209,42 @@ class TestTheModel:
         )
         first, second = activations(model, X), activations(model, X)
         np.testing.assert_array_equal(first.values, second.values)
+
+
+class TestARecorder:
+    def test_sees_the_weights_as_they_are(self):
+        model = mlp()
+        recorder = Recorder(model)
+        first = recorder(X)
+        model.set_weights([2 * weight for weight in model.get_weights()])
+        second, expected = recorder(X), activations(model, X)
+        np.testing.assert_array_equal(second.values, expected.values)
+        assert second.layers.tolist() == first.layers.tolist() == expected.layers.tolist()
+        assert not np.array_equal(second.values, first.values)
+
+    def test_goes_on_after_an_error(self):
+        model = mlp()
+        recorder = Recorder(model)
+        with pytest.raises(ValueError, match="received nan"):
+            recorder(np.full_like(X, np.nan))
+        np.testing.assert_array_equal(recorder(X).values, activations(model, X).values)
+
+    @pytest.mark.skipif(keras.backend.backend() != "jax", reason="only JAX's models are compiled")
+    def test_compiles_once(self):
+        traced = []
+
+        class Counted(layers.Layer):
+            def call(self, x):
+                traced.append(x.shape)
+                return x
+
+        model = keras.Sequential([keras.Input((6,)), Counted(), layers.Dense(4), layers.Dense(2)])
+        traced.clear()
+        recorder = Recorder(model)
+        for _ in range(3):
+            recorder(X, batch_size=20)
+        # Of the whole batches, and of the last one.
+        assert traced == [(20, 6), (10, 6)]
 
 
 class TestExamples:

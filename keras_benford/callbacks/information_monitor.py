@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from keras_benford.information import report
+from keras_benford.information.activations import Recorder
 from keras_benford.information.values import NotFiniteError
 
 
@@ -52,11 +53,14 @@ class InformationMonitor(keras.callbacks.Callback):
             raise TypeError("`x`: expected examples; received what can be read only once")
         self.x = x
         self.every = every
-        self.options = {"layers": layers, "neurons": neurons, **options}
+        self.layers = layers
+        self.position = options.pop("position", None)
+        self.options = {"neurons": neurons, **options}
         self.history: dict[str, list[Any]] = {}
 
     def on_train_begin(self, logs=None):
         self.history = {}
+        self._recorder = None
         self._latest = {}
         self._looks = 0
         self._warned = False
@@ -70,9 +74,16 @@ class InformationMonitor(keras.callbacks.Callback):
         if logs is not None:
             logs.update(self._latest)
 
+    def on_train_end(self, logs=None):
+        self._recorder = None
+
     def _look(self, epoch):
         try:
-            found = report(self.model, self.x, **self.options)
+            # The model is asked for at each look: under JAX, Keras then puts its state back.
+            model = self.model
+            if self._recorder is None:
+                self._recorder = Recorder(model, self.layers, position=self.position)
+            found = report(self._recorder, self.x, **self.options)
         except NotFiniteError as error:
             if not self._warned:
                 self._warned = True

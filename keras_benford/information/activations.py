@@ -17,16 +17,16 @@ Source: Bansal et al., arXiv 2210.09404, appendix.
 from __future__ import annotations
 
 import collections
-import contextlib
 import fnmatch
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from keras_benford.information.batches import batches
+from keras_benford.information.calls import watched
 from keras_benford.information.progress import progress_bar
 from keras_benford.information.values import NotFiniteError
 
@@ -101,108 +101,66 @@ def activations(
             example.
         TypeError: where `x` is a tuple, which is likely examples and labels.
     """
-    from keras import ops
-
-    from keras_benford.digits import backends
-
-    if neurons is not None and neurons < 1:
-        raise ValueError(f"`neurons`: expected 1 or more; received {neurons}")
-    if batch_size < 1:
-        raise ValueError(f"`batch_size`: expected 1 or more; received {batch_size}")
-    if not model.built:
-        raise ValueError("`model`: expected weights; received a model that is not built")
-    names = _names(model)
-    chosen = _default(model) if layers is None else _matching(names, layers)
-    parts, taken, kept = [], [], None
-    with _watched(chosen, before_activation) as calls, progress_bar("activations", progress) as bar:
-
-        def pooled(outputs):
-            if not taken:
-                taken.extend(range(len(calls)) if layers is not None else _hidden(calls, outputs))
-            return [_pooled(calls, i, position) for i in taken]
-
-        run = backends.inference(model, pooled)
-        advance = bar(-(-len(x) // batch_size) if hasattr(x, "shape") else None)
-        for inputs in batches(x, batch_size, model):
-            calls.clear()
-            found = [ops.convert_to_numpy(value) for value in run(inputs)]
-            if kept is None:
-                labels = _labels([calls[i].layer for i in taken], names)
-                kept = _drawn(labels, [part.shape[1] for part in found], neurons, seed)
-            parts.append(np.concatenate([found[i][:, at] for i, _, at in kept], axis=1))
-            advance()
-    result = Activations(
-        np.concatenate(parts),
-        np.concatenate([np.full(len(at), name, object) for _, name, at in kept]),
-        np.concatenate([at for _, _, at in kept]),
-    )
-    _check_finite(result)
-    return result
+    recorder = Recorder(model, layers, position=position, before_activation=before_activation)
+    return recorder(x, neurons=neurons, batch_size=batch_size, seed=seed, progress=progress)
 
 
-@dataclass
-class _Call:
-    """What a layer gave when it was called: its output, and what its activation function got."""
+class Recorder:
+    """`activations` of one model, to be taken again and again: under JAX it is compiled once."""
 
-    layer: Any
-    output: Any = None
-    before: Any = None
+    def __init__(self, model, layers=None, *, position=None, before_activation=True):
+        from keras_benford.digits import backends
 
+        if not model.built:
+            raise ValueError("`model`: expected weights; received a model that is not built")
+        self.model = model
+        self._position = position
+        self._names = _names(model)
+        self._by_default = layers is None
+        self._watched = _default(model) if self._by_default else _matching(self._names, layers)
+        self._before = [
+            layer for layer in self._watched if before_activation and _is_a(layer, _DENSE)
+        ]
+        self._calls, self._taken, self._labels = [], None, None
+        self._run = backends.inference(model, self._pooled)
 
-@contextlib.contextmanager
-def _watched(layers, before_activation) -> Iterator[list[_Call]]:
-    """Note what these layers give while what is within runs, in the order of their calls."""
-    calls: list[_Call] = []
-    with contextlib.ExitStack() as undo:
-        for layer in layers:
-            open_calls: list[_Call] = []
-            for method in ("call", "quantized_call"):
-                if hasattr(layer, method):
-                    function = _noting(layer, getattr(layer, method), calls, open_calls)
-                    undo.enter_context(_replaced(layer, method, function))
-            if before_activation and _is_a(layer, _DENSE):
-                function = _noting_input(layer.activation, open_calls)
-                undo.enter_context(_replaced(layer, "activation", function))
-        yield calls
+    def __call__(self, x, *, neurons=None, batch_size=256, seed=0, progress=False):
+        from keras import ops
 
+        if neurons is not None and neurons < 1:
+            raise ValueError(f"`neurons`: expected 1 or more; received {neurons}")
+        if batch_size < 1:
+            raise ValueError(f"`batch_size`: expected 1 or more; received {batch_size}")
+        parts, kept = [], None
+        with (
+            watched(self._watched, self._before, self._calls),
+            progress_bar("activations", progress) as bar,
+        ):
+            advance = bar(-(-len(x) // batch_size) if hasattr(x, "shape") else None)
+            for inputs in batches(x, batch_size, self.model):
+                try:
+                    found = [ops.convert_to_numpy(value) for value in self._run(inputs)]
+                finally:
+                    self._calls.clear()
+                if kept is None:
+                    kept = _drawn(self._labels, [part.shape[1] for part in found], neurons, seed)
+                parts.append(np.concatenate([found[i][:, at] for i, _, at in kept], axis=1))
+                advance()
+        result = Activations(
+            np.concatenate(parts),
+            np.concatenate([np.full(len(at), name, object) for _, name, at in kept]),
+            np.concatenate([at for _, _, at in kept]),
+        )
+        _check_finite(result)
+        return result
 
-def _noting(layer, function, calls, open_calls):
-    def call(*args, **kwargs):
-        this = _Call(layer)
-        calls.append(this)
-        open_calls.append(this)
-        try:
-            this.output = function(*args, **kwargs)
-        finally:
-            open_calls.pop()
-        return this.output
-
-    return call
-
-
-def _noting_input(function, open_calls):
-    def activation(x):
-        if open_calls:
-            open_calls[-1].before = x
-        return function(x)
-
-    return activation if function is not None else None
-
-
-@contextlib.contextmanager
-def _replaced(thing, name, value):
-    """Give an object another attribute for a while, past what Keras tracks of its attributes."""
-    own = vars(thing)
-    missing = object()
-    before = own.get(name, missing)
-    object.__setattr__(thing, name, value)
-    try:
-        yield
-    finally:
-        if before is missing:
-            object.__delattr__(thing, name)
-        else:
-            object.__setattr__(thing, name, before)
+    def _pooled(self, outputs):
+        """What is taken of the calls; where the model is compiled, it runs at the compilation."""
+        if self._labels is None:
+            every = range(len(self._calls))
+            self._taken = _hidden(self._calls, outputs) if self._by_default else every
+            self._labels = _labels([self._calls[i].layer for i in self._taken], self._names)
+        return [_pooled(self._calls, i, self._position) for i in self._taken]
 
 
 def _names(model):
