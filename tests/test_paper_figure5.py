@@ -16,7 +16,8 @@ optimize = pytest.importorskip("scipy.optimize")
 special = pytest.importorskip("scipy.special")
 stats = pytest.importorskip("scipy.stats")
 
-from examples.paper import command, figure5  # noqa: E402
+from examples.experiments import command  # noqa: E402
+from examples.paper import figure5  # noqa: E402
 
 EACH = pytest.mark.parametrize("mu", figure5.MUS, ids=figure5.name)
 
@@ -186,7 +187,7 @@ def test_quick_samples_and_draws_into_a_folder(tmp_path, capsys):
 
 @EACH
 def test_the_recorded_samples_are_those_of_the_code(mu):
-    path = command.RESULTS / "figure5.jsonl"
+    path = command.results("paper") / "figure5.jsonl"
     lines = map(json.loads, path.read_text().splitlines())
     (record,) = (line for line in lines if line["setting"]["mu"] == mu)
     seed, betas = record["setting"]["seed"], figure5.inverse_temperatures(10_000)

@@ -12,9 +12,8 @@ from scipy import stats
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
-from examples.experiments import records, runner
+from examples.experiments import command, records, runner
 from examples.paper import (
-    command,
     figure1,
     figure5_networks,
     figure7,
@@ -107,9 +106,10 @@ def test_arguments_that_make_no_sense_end_in_one_line(arguments, said, tmp_path,
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_the_readme_says_how_many_runs_there_are(name):
-    readme = (command.RESULTS.parent / "README.md").read_text(encoding="utf-8")
+    results = command.results("paper")
+    readme = (results.parent / "README.md").read_text(encoding="utf-8")
     (row,) = [line for line in readme.splitlines() if f"| `{name}" in line]
-    path, _, chosen = next(iter(SCRIPTS[name].stages(SCRIPTS[name].RUNS, False, command.RESULTS)))
+    path, _, chosen = next(iter(SCRIPTS[name].stages(SCRIPTS[name].RUNS, False, results)))
     found = len(runner.recorded(chosen, path))
     assert (f"{found} of {len(chosen)}" if found else "none yet") in row
 

@@ -13,8 +13,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from examples.experiments import records
-from examples.paper import command
+from examples.experiments import command, records
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
 NAMES = {
@@ -106,7 +105,7 @@ def _picture(by_name, subject, path):
 
 
 def main(argv=None):
-    command.run_and_draw("figure1", __doc__, stages, draw, runs=RUNS, argv=argv)
+    command.run_and_draw("examples.paper.figure1", __doc__, stages, draw, runs=RUNS, argv=argv)
 
 
 if __name__ == "__main__":

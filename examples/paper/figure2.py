@@ -8,14 +8,15 @@
 A file may be of any format that `keras_benford.score` reads, and is not loaded.
 """
 
-from examples.paper import command, pretrained
+from examples.experiments import command
+from examples.paper import pretrained
 from keras_benford import plots
 
 MODELS = ("ResNet152",)
 
 
 def main(argv=None):
-    pretrained.run_and_draw("figure2", __doc__, MODELS, draw, argv=argv)
+    pretrained.run_and_draw("examples.paper.figure2", __doc__, MODELS, draw, argv=argv)
 
 
 def draw(found, refused, picture):

@@ -28,8 +28,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from examples.experiments import records
-from examples.paper import command
+from examples.experiments import command, records
 from keras_benford import BENFORD, digit_counts, mlh
 from keras_benford.context import mlh_spread
 from keras_benford.digits.arrays import available_cores
@@ -47,7 +46,7 @@ _DEGREE = 32
 
 def main(argv=None):
     """Sample unless told otherwise, then write the picture and the table."""
-    parser = command.arguments("figure5", __doc__)
+    parser = command.arguments("examples.paper.figure5", __doc__)
     command.add_seed(parser, "the samples")
     args = parser.parse_args(argv)
     try:

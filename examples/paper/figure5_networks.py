@@ -12,7 +12,7 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 
-from examples.paper import command
+from examples.experiments import command
 
 DATASETS = {
     "cifar10": "CIFAR10",
@@ -99,7 +99,9 @@ def _colors(n):
 
 
 def main(argv=None):
-    command.run_and_draw("figure5_networks", __doc__, stages, draw, runs=RUNS, argv=argv)
+    command.run_and_draw(
+        "examples.paper.figure5_networks", __doc__, stages, draw, runs=RUNS, argv=argv
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ among the kernels and embeddings in the model's order: of a safetensors file, in
 
 import numpy as np
 
-from examples.paper import command, pretrained
+from examples.experiments import command
+from examples.paper import pretrained
 from keras_benford import context, statistics
 
 MODELS = (
@@ -69,7 +70,7 @@ _LIMITS = (2.2, 0.002)
 
 
 def main(argv=None):
-    pretrained.run_and_draw("figure6", __doc__, MODELS, draw, argv=argv)
+    pretrained.run_and_draw("examples.paper.figure6", __doc__, MODELS, draw, argv=argv)
 
 
 def draw(found, refused, picture):

@@ -13,9 +13,9 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from examples.experiments import datasets
+from examples.experiments import command, datasets
 from examples.experiments.training import CACHE
-from examples.paper import command, published
+from examples.paper import published
 from keras_benford import digit_counts, mlh
 
 # Of each data set: its name, and how many of a hundred seeds two cores train in reasonable time.
@@ -144,7 +144,7 @@ def _picture(networks, data, path):
 
 
 def main(argv=None):
-    command.run_and_draw("figure7", __doc__, stages, draw, runs=RUNS, argv=argv)
+    command.run_and_draw("examples.paper.figure7", __doc__, stages, draw, runs=RUNS, argv=argv)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from examples.experiments import records
-from examples.paper import command
+from examples.experiments import command, records
 from examples.paper.known_models import (
     APPLICATIONS,
     HUB_MODELS,
@@ -54,18 +53,19 @@ class Digits:
         self.js_divergence = statistics.js_divergence(self.counts)
 
 
-def run_and_draw(name, doc, models, draw, argv=None):
+def run_and_draw(script, doc, models, draw, argv=None):
     """Parse the arguments of a script, record what is missing, and draw all that is recorded.
 
     Args:
-        name: the script's name, and so that of its files.
+        script: the script as a module; its files have the last part of it as their name.
         doc: its docstring.
         models: names of `APPLICATIONS` that it takes by default.
         draw: function of a list of `Digits`, of the names of the models whose trained weights
             could not be fetched, and of the picture's path, which it writes; gives a text.
         argv: arguments; those of the process if None.
     """
-    parser = _parser(name, doc, models)
+    name = script.rpartition(".")[2]
+    parser = _parser(script, doc, models)
     args = parser.parse_args(argv)
     chosen = args.models or ([QUICK] if args.quick else models)
     try:
@@ -172,8 +172,8 @@ def by_model(found):
     return {name: sorted(group, key=lambda each: each.trained) for name, group in models.items()}
 
 
-def _parser(name, doc, models):
-    parser = command.arguments(name, doc)
+def _parser(script, doc, models):
+    parser = command.arguments(script, doc)
     parser.add_argument(
         "--models",
         type=_models,

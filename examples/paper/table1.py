@@ -15,8 +15,8 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from examples.experiments import records, runner
-from examples.paper import command, predictors, published
+from examples.experiments import command, records, runner
+from examples.paper import predictors, published
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
 NAMES = {
@@ -182,7 +182,7 @@ def stages(runs, quick, out):
 
 
 def main(argv=None):
-    command.run_and_draw("table1", __doc__, stages, draw, runs=RUNS, argv=argv)
+    command.run_and_draw("examples.paper.table1", __doc__, stages, draw, runs=RUNS, argv=argv)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy import stats
 
-from examples.experiments import stopping
+from examples.experiments import command, stopping
 from examples.experiments.records import mean_and_spread
-from examples.paper import command, published
+from examples.paper import published
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
 CRITERIA = {
@@ -235,7 +235,7 @@ def stages(runs, quick, out):
 
 
 def main(argv=None):
-    command.run_and_draw("table2", __doc__, stages, draw, runs=RUNS, argv=argv)
+    command.run_and_draw("examples.paper.table2", __doc__, stages, draw, runs=RUNS, argv=argv)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What the scripts of the paper share: a command line, which runs what is missing and then draws.
+"""What the scripts share: a command line, which runs what is missing and then draws.
 
-Runs are recorded in `NAME.jsonl` of the folder of results; tables and pictures are drawn from there
-alone, as `NAME.md` and `NAME.png`.
+Runs are recorded in `NAME.jsonl` of the folder `results` beside the script; tables and pictures are
+drawn from there alone, as `NAME.md` and `NAME.png`.
 """
 
 import argparse
@@ -12,14 +12,15 @@ from examples.experiments import runner
 
 QUICK = "**A quick try of the script, on less: its figures stand for nothing.**\n\n"
 TRAIN = "examples.experiments.training:train"
-RESULTS = pathlib.Path(__file__).parent / "results"
+_EXAMPLES = pathlib.Path(__file__).parents[1]
 
 
-def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
+def run_and_draw(script, doc, stages, draw, *, runs, argv=None):
     """Parse the arguments of a script, make its missing runs, and draw.
 
     Args:
-        name: the script's name, and so that of its table and picture.
+        script: the script as a module, such as `"examples.paper.table1"`; its table and picture
+            have the last part of it as their name.
         doc: its docstring.
         stages: function of a number of seeds, whether it is a quick try, and the folder of
             results, that gives or yields the stages, which run one after the other: for each the
@@ -29,7 +30,7 @@ def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
         runs: how many seeds there are by default.
         argv: arguments; those of the process if None.
     """
-    parser = arguments(name, doc)
+    parser = arguments(script, doc)
     parser.add_argument(
         "--runs", type=runner.positive, default=runs, help=f"seeds (default: {runs})"
     )
@@ -43,22 +44,29 @@ def run_and_draw(name, doc, stages, draw, *, runs, argv=None):
         print("interrupted: what is recorded stays, and the next start goes on", file=sys.stderr)
         sys.exit(130)
     if found[0]:
+        name = script.rpartition(".")[2]
         write(name, draw(*found, out / f"{name}.png"), out, args)
     for failure in failures:
         print(failure, file=sys.stderr)
     sys.exit(1 if failures or not found[0] else 0)
 
 
-def arguments(name, doc):
+def arguments(script, doc):
     """A parser of the arguments that all scripts take: `--draw`, `--quick` and `--out`."""
+    package = script.split(".")[-2]
     parser = argparse.ArgumentParser(
-        prog=f"python -m examples.paper.{name}",
+        prog=f"python -m {script}",
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--draw", action="store_true", help="draw what is recorded, run nothing")
-    parser.add_argument("--quick", action="store_true", help="a try of seconds, into runs/paper")
-    parser.add_argument("--out", type=pathlib.Path, help=f"folder (default: {shown(RESULTS)})")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"a try of seconds, into runs/{package}"
+    )
+    parser.add_argument(
+        "--out", type=pathlib.Path, help=f"folder (default: {shown(results(package))})"
+    )
+    parser.set_defaults(package=package)
     return parser
 
 
@@ -67,9 +75,15 @@ def add_seed(parser, of):
     parser.add_argument("--seed", type=_seed, default=0, help=f"of {of} (default: 0)")
 
 
+def results(package):
+    """The folder of results of the scripts of a package of examples, such as `"paper"`."""
+    return _EXAMPLES / package / "results"
+
+
 def folder(args):
-    """The folder of results; it is made, so that no run is lost for the want of it."""
-    out = args.out or (pathlib.Path("runs/paper") if args.quick else RESULTS)
+    """The folder to write to; it is made, so that no run is lost for the want of it."""
+    default = pathlib.Path("runs") / args.package if args.quick else results(args.package)
+    out = args.out or default
     out.mkdir(parents=True, exist_ok=True)
     return out
 
