@@ -80,7 +80,12 @@ class Report:
     @property
     def mean_mutual_information(self) -> float:
         """Mean over all pairs of neurons that are not dead, in nats; NaN without a pair."""
-        return self._mean_of_pairs(np.ones(len(self.entropy), bool))
+        return _mean(self.pairs)
+
+    @property
+    def pairs(self) -> np.ndarray:
+        """`(n_pairs,)` mutual information of each pair of neurons that are not dead, in nats."""
+        return self._pairs(np.ones(len(self.entropy), bool))
 
     @functools.cached_property
     def dead(self) -> np.ndarray:
@@ -113,7 +118,7 @@ class Report:
                     name=name,
                     neurons=int(here.sum()),
                     entropy=float(self.entropy[here].mean()),
-                    mutual_information=self._mean_of_pairs(here),
+                    mutual_information=_mean(self._pairs(here)),
                     dead=int(self.dead[here].sum()),
                     duplicates=int(copies[here].sum()),
                 )
@@ -149,11 +154,10 @@ class Report:
 
         return tables.text_of_report(self)
 
-    def _mean_of_pairs(self, chosen):
+    def _pairs(self, chosen):
         (chosen,) = np.nonzero(chosen & ~self.dead)
         rows, columns = np.triu_indices(len(chosen), 1)
-        pairs = self.mutual_information[chosen[rows], chosen[columns]]
-        return float(pairs.mean()) if pairs.size else np.nan
+        return self.mutual_information[chosen[rows], chosen[columns]]
 
 
 def report(
@@ -216,6 +220,10 @@ def report(
     )
     entropy = neuron_entropy(found, bins=bins, edges=edges)
     return Report(recorder.model.name, found, entropy, information, settings, int(tied.sum()))
+
+
+def _mean(pairs):
+    return float(pairs.mean()) if pairs.size else np.nan
 
 
 def _number(value):
