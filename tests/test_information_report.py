@@ -157,6 +157,16 @@ class TestRank:
         other = rank(models, X, looking_for="memorization", by="entropy")
         assert other.names == found.names[::-1]
 
+    def test_takes_reports_that_are_there_already(self, models):
+        reports = {name: report(model, X) for name, model in models.items()}
+        found = rank(reports, looking_for="shortcuts", accuracies=[1, 2, 3, 4])
+        expected = rank(models, X, looking_for="shortcuts", accuracies=[1, 2, 3, 4])
+        assert found.to_json() == expected.to_json()
+        with pytest.raises(ValueError, match="expected nothing beside reports; received examples"):
+            rank(reports, X, looking_for="shortcuts")
+        with pytest.raises(ValueError, match="expected models or reports; received both"):
+            rank({**reports, "0.0": models["0.0"]}, X, looking_for="shortcuts")
+
     def test_agrees_with_true_accuracies_or_does_not(self, models):
         truth = {"0.0": 0.9, "0.5": 0.8, "0.8": 0.95, "0.9": 0.1}
         found = rank(models, X, looking_for="shortcuts", layers="first", accuracies=truth)

@@ -86,6 +86,16 @@ class TestEntropy:
         assert len(medians(ax)) == 3
         assert labels(ax) == ["block_0", "block_1"]
 
+    def test_layers_of_one_architecture_are_matched_whatever_their_names(self):
+        found = report([20, 30]).entropy
+        several = [
+            {"dense": found[:20], "dense_1": found[20:]},
+            {"dense_2": found[:20], "z": found},
+        ]
+        ax = plots.entropy(several)
+        assert len(medians(ax)) == 4
+        assert labels(ax) == ["layer 1", "layer 2"]
+
     def test_of_many_layers_several_reports_have_a_box_each(self):
         reports = [report([5] * 9, seed, f"model {seed}") for seed in range(3)]
         ax = plots.entropy(reports)

@@ -42,7 +42,7 @@ def train(setting):
     """
     keras.utils.clear_session()
     keras.utils.set_random_seed(setting["seed"])
-    data = _data(setting["dataset"])
+    data = dataset(setting["dataset"])
     training, held_out = datasets.split(data, setting["held_out"], setting["seed"])
     parts = {"val": held_out, "test": (data.x_test, data.y_test)}
     model = models.NETWORKS[setting["network"]](
@@ -122,7 +122,7 @@ class Watch(keras.callbacks.Callback):
         for part, (x, y) in self.parts.items():
             outputs = self.model.predict(x, batch_size=1000, verbose=0)
             if self.classes:
-                values |= {f"{part}_loss": _cross_entropy(outputs, y)}
+                values |= {f"{part}_loss": cross_entropy(outputs, y)}
                 values |= {f"{part}_accuracy": float(np.mean(outputs.argmax(axis=1) == y))}
             else:
                 values |= {f"{part}_loss": float(np.mean((outputs[:, 0] - y) ** 2))}
@@ -137,8 +137,8 @@ class Watch(keras.callbacks.Callback):
 
 
 @functools.lru_cache(maxsize=2)
-def _data(name):
-    """The data set, kept from one run of a process to the next."""
+def dataset(name):
+    """A data set, kept from one run of a process to the next."""
     if name in _MISSING:
         raise OSError(_MISSING[name])
     try:
@@ -149,6 +149,7 @@ def _data(name):
         raise
 
 
-def _cross_entropy(logits, labels):
+def cross_entropy(logits, labels):
+    """Mean cross-entropy in nats of logits `(n, n_classes)`, worked out in float64."""
     logits = logits.astype(np.float64)
     return float(np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(labels)), labels]))

@@ -99,7 +99,41 @@ def plot(arguments) -> int:
     return _exit_code(results)
 
 
-COMMANDS = {"score": score, "compare": compare, "describe": describe, "plot": plot}
+def information(arguments) -> int:
+    """`keras-benford information`."""
+    from keras_benford.cli.information import OPTIONS, read_examples, report_on
+    from keras_benford.cli.pictures import check_suffix, save_picture_of_reports
+
+    if arguments.plot is not None:
+        check_suffix(arguments.plot)
+    x = read_examples(arguments.data)
+    options = {name: getattr(arguments, name) for name in OPTIONS}
+    reports, errors = {}, {}
+    for path in dict.fromkeys(arguments.files):
+        try:
+            reports[path] = report_on(path, x, trust=arguments.trust, **options)
+        except (ValueError, OSError, ImportError) as error:
+            errors[path] = str(error)
+            _complain(errors[path])
+    ranking = None
+    if arguments.looking_for is not None and len(reports) > 1:
+        from keras_benford.information import rank
+
+        ranking = rank(reports, looking_for=arguments.looking_for)
+    with _standard_output_to(arguments.output):
+        output.print_information(arguments.files, reports, errors, ranking, arguments.format)
+    if arguments.plot is not None and reports:
+        save_picture_of_reports(reports, arguments.plot)
+    return 0 if not errors else 1 if reports else 2
+
+
+COMMANDS = {
+    "score": score,
+    "compare": compare,
+    "describe": describe,
+    "plot": plot,
+    "information": information,
+}
 
 
 def _results(arguments, *, expanded=True):

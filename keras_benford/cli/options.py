@@ -11,7 +11,8 @@ SORT_KEYS = ("path", "mlh", "js", "mad", "size", "zeros", "nonfinite")
 _FILES = "files, folders (all models in them) or glob patterns"
 _EPILOG = """\
 formats: .keras, .weights.h5, .weights.json with shards, .h5/.hdf5 of Keras 1 to 3, .safetensors and
-its index, TensorFlow SavedModel folders and checkpoints. Nothing in a file is ever run.
+its index, TensorFlow SavedModel folders and checkpoints. Nothing in a file is ever run, but by
+`information`, which loads models: see its help.
 
 exit codes: 0; 1 some of several files could not be read; 2 none could, or a wrong command line;
 3 a file lies below --min-mlh
@@ -22,7 +23,8 @@ def parser() -> argparse.ArgumentParser:
     """The parser of `keras-benford`."""
     top = argparse.ArgumentParser(
         prog="keras-benford",
-        description="Benford's law in the weights of saved Keras models, without running them.",
+        description="Benford's law in the weights of saved Keras models, and information in their "
+        "neurons.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,7 +68,61 @@ def parser() -> argparse.ArgumentParser:
     plot.add_argument("-o", "--output", required=True, metavar="OUT", help=".png, .svg or .pdf")
     _add_selection(plot)
     _add_workers(plot)
+    _add_information(commands)
     return top
+
+
+_INFORMATION = """\
+Entropy of a model's neurons and mutual information between them, on unlabelled examples.
+
+The model is loaded and run. A .keras file is loaded in Keras' safe mode, which refuses code in the
+file (Lambda layers). For HDF5 files (.h5) older versions of Keras ignore safe mode, so that loading
+one can run whatever its maker put there: that takes --trust. Only pass files from people you trust.
+"""
+
+
+def _add_information(commands):
+    command = commands.add_parser(
+        "information",
+        help="what a model's neurons tell on unlabelled examples; loads the model",
+        description=_INFORMATION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("files", nargs="+", metavar="MODEL", help=".keras files")
+    command.add_argument(
+        "--data",
+        required=True,
+        metavar="X",
+        help="a .npy of unlabelled examples as the model takes them, a thousand or more; a .npz "
+        "with an array for each of several inputs, by name",
+    )
+    command.add_argument(
+        "--looking-for",
+        choices=("shortcuts", "memorization"),
+        help="put several models in order, the one with the least of this fault first",
+    )
+    command.add_argument("--format", choices=("table", "json"), default="table")
+    command.add_argument("-o", "--output", metavar="OUT", help="write to this file instead")
+    command.add_argument("--plot", metavar="OUT", help="a picture as well: .png, .svg or .pdf")
+    command.add_argument("--trust", action="store_true", help="load HDF5 models too, see above")
+    command.add_argument(
+        "--layers",
+        action="append",
+        metavar="GLOB",
+        help="layers to look at, by name or pattern; repeatable (default: the hidden ones)",
+    )
+    command.add_argument(
+        "--neurons", type=_count, default=512, help="at most so many, drawn (default: 512)"
+    )
+    command.add_argument(
+        "--position", type=int, help="of sequences, such as 0 for [CLS] (default: their average)"
+    )
+    command.add_argument("--method", choices=("ksg", "bins"), default="ksg")
+    command.add_argument("--k", type=_count, default=3, help="neighbour, for ksg (default: 3)")
+    command.add_argument("--bins", type=_count, default=100, help="of entropy (default: 100)")
+    command.add_argument("--edges", choices=("shared", "neuron"), default="shared")
+    command.add_argument("--batch-size", type=_count, default=256)
+    command.add_argument("--seed", type=int, default=0, help="of the draw of neurons")
 
 
 def _add_selection(command):
@@ -83,7 +139,7 @@ def _add_workers(command):
     cores = available_cores()
     command.add_argument(
         "--jobs",
-        type=_jobs,
+        type=_count,
         default=cores,
         metavar="N",
         help=f"cores to use (default: {cores})",
@@ -93,7 +149,7 @@ def _add_workers(command):
     )
 
 
-def _jobs(text):
+def _count(text):
     return _checked(text, int, "a whole number of 1 or more", lambda n: n >= 1)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_benford import criteria
@@ -128,6 +128,36 @@ def lines_on(comparison: Comparison, names: Sequence[str]) -> list[str]:
         if layers:
             lines.append(f"only in {name}: {', '.join(layer.path for layer in layers)}")
     return lines
+
+
+def print_information(
+    files: Sequence[str],
+    reports: Mapping[str, Any],
+    errors: Mapping[str, str],
+    ranking: Any,
+    form: str,
+) -> None:
+    """What the neurons of the models in some files tell, as tables or JSON.
+
+    Args:
+        files: as given.
+        reports, errors: for each file the one or the other.
+        ranking: of the models, to be shown below, or None.
+        form: `"table"` or `"json"`.
+    """
+    if form == "json":
+        found: list[dict] = [
+            {"file": file}
+            | (reports[file].to_dict() if file in reports else {"error": errors[file]})
+            for file in dict.fromkeys(files)
+        ]
+        print_json(found if ranking is None else {"models": found, "ranking": ranking.to_dict()})
+        return
+    parts = [f"{file}: {report}" for file, report in reports.items()]
+    if ranking is not None:
+        parts.append(str(ranking))
+    if parts:
+        print("\n\n".join(parts))
 
 
 def console_for_tables() -> Any:

@@ -1,4 +1,4 @@
-"""Scores -> a picture file: digits against Benford's law, and MLH by layer."""
+"""Scores and reports on neurons -> a picture file."""
 
 from __future__ import annotations
 
@@ -21,10 +21,32 @@ def save_picture(scores: Mapping[str, Score], path: str) -> None:
         ImportError: if matplotlib is not installed.
         OSError: if it cannot be written.
     """
+    check_suffix(path)
+    _figure(scores).savefig(path, dpi=150, bbox_inches="tight")
+
+
+def save_picture_of_reports(reports: Mapping[str, Any], path: str) -> None:
+    """Draw entropy and mutual information of all the reports, and the map of a single one.
+
+    Raises: as `save_picture`.
+    """
+    check_suffix(path)
+    if len(reports) == 1:
+        figure = _empty_figure(14, 7)
+        left, right = figure.subfigures(1, 2)
+        plots.mutual_information_map(next(iter(reports.values())), ax=right.subplots())
+    else:
+        figure = left = _empty_figure(9, 8)
+    above, below = left.subplots(2, 1)
+    plots.entropy(dict(reports), ax=above)
+    plots.mutual_information(dict(reports), ax=below)
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+
+
+def check_suffix(path: str) -> None:
+    """Refuse what is no name of a picture: a ValueError."""
     if Path(path).suffix.lower() not in _SUFFIXES:
         raise ValueError(f"{path}: expected a name that ends in {', '.join(_SUFFIXES)}")
-    figure = _figure(scores)
-    figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
 def svg_of(scores: Mapping[str, Score]) -> str:
@@ -39,24 +61,23 @@ def svg_of(scores: Mapping[str, Score]) -> str:
 
 
 def _figure(scores) -> Any:
-    _check_matplotlib()
-    # No window: a figure of its own, which pyplot does not know.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     n_layers = max(len(score.layers) for score in scores.values())
-    figure = Figure(figsize=(min(max(9, 0.22 * n_layers), 14), 9), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _empty_figure(min(max(9, 0.22 * n_layers), 14), 9)
     above, below = figure.subplots(2, 1)
     plots.digits(dict(scores), ax=above)
     plots.layers(dict(scores), ax=below)
     return figure
 
 
-def _check_matplotlib():
+def _empty_figure(width, height) -> Any:
+    """A figure of its own, which pyplot does not know: no window opens."""
     try:
-        import matplotlib  # noqa: F401
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
             "pictures take matplotlib; do `pip install keras-benford[plots]`"
         ) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure

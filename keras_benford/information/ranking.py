@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_benford.information.report import report
+from keras_benford.information.report import Report, report
 from keras_benford.information.values import check_option
 
 LOOKING_FOR = ("shortcuts", "memorization")
@@ -104,7 +104,7 @@ class Ranking:
 
 def rank(
     models: Mapping[str, Any] | Sequence[Any],
-    x: Any,
+    x: Any = None,
     *,
     looking_for: str,
     by: str = "mutual_information",
@@ -119,8 +119,10 @@ def rank(
     architecture, on the same examples.
 
     Args:
-        models: a dict of models by name, or a list of models, which go by their own names.
+        models: a dict of models by name, or a list of models, which go by their own names. Reports
+            that are there already do as well.
         x: unlabelled examples, see `activations`; no generator, since each model is to see them.
+            Reports need none.
         looking_for: the fault that a good model does not have: `"shortcuts"` or `"memorization"`.
         by: the measure to rank by: `"mutual_information"` or `"entropy"`.
         accuracies: true accuracies where they are known, in the order of the models or as a dict by
@@ -156,7 +158,15 @@ def rank(
             f"`accuracies`: expected one for each of {len(models)} models; received "
             f"{len(accuracies)}"
         )
-    reports = [report(model, x, **options) for model in models.values()]
+    are_reports = [isinstance(model, Report) for model in models.values()]
+    if all(are_reports) and (x is not None or options):
+        raise ValueError("`x`: expected nothing beside reports; received examples or options")
+    if any(are_reports) and not all(are_reports):
+        raise ValueError("`models`: expected models or reports; received both")
+    reports = [
+        model if isinstance(model, Report) else report(model, x, **options)
+        for model in models.values()
+    ]
     figures = {
         "entropy": np.array([each.mean_entropy for each in reports]),
         "mutual_information": np.array([each.mean_mutual_information for each in reports]),

@@ -28,8 +28,9 @@ def entropy(reports: Any, *, accuracies: Sequence[float] | None = None, ax: Any 
 
     Args:
         reports: a `Report`, or a dict of `(n_neurons,)` entropies in nats by layer. Several, side
-            by side: a list or tuple of these, or a dict of them by label. Of several with more than
-            8 layers, each has one box of all its neurons.
+            by side: a list or tuple of these, or a dict of them by label. Where they have as many
+            layers by other names, these are matched by place. Of several with more than 8 layers,
+            each has one box of all its neurons.
         accuracies: a number for each report, drawn as a line over them with a scale at the right.
         ax: the axes to draw on; by default those of a new figure.
 
@@ -49,8 +50,13 @@ def entropy(reports: Any, *, accuracies: Sequence[float] | None = None, ax: Any 
             f"`accuracies`: expected one for each of {len(drawn)} reports; received "
             f"{len(accuracies)}"
         )
-    on = looks.new_axes() if ax is None else ax
     names = list(dict.fromkeys(name for _, layers in drawn for name in layers))
+    depths = {len(layers) for _, layers in drawn}
+    if len(depths) == 1 and len(names) > max(depths):
+        # Keras numbers the layers of a process: one architecture's have other names each time.
+        names = [f"layer {i}" for i in range(1, max(depths) + 1)]
+        drawn = [(label, dict(zip(names, each.values(), strict=True))) for label, each in drawn]
+    on = looks.new_axes() if ax is None else ax
     handles, labels = [], []
     if len(drawn) == 1:
         # Layer by layer along the axis: there is no need for a legend.
@@ -169,7 +175,7 @@ def mutual_information_map(report: Any, *, ax: Any = None) -> Any:
     values = np.ma.masked_array(report.mutual_information, hidden)
     look = {"cmap": colors, "vmin": 0, "vmax": top if top > 0 else 1, "interpolation": "nearest"}
     image = on.imshow(values, **look)
-    bar = on.figure.colorbar(image, ax=on, extend="max")
+    bar = on.figure.colorbar(image, ax=on, extend="max", shrink=0.8)
     bar.set_label("mutual information (nats)")
     ends = np.cumsum([layer.neurons for layer in report.layers])
     for end in ends[:-1]:

@@ -125,6 +125,7 @@ def information_history(values: Any, *, axes: Any = None) -> Any:
             look = {"color": looks.COLORS[i % 4], "linestyle": looks.DASHES[i % 5]}
             ax.plot(epochs, one[key], marker=".", **look)
         ax.set_ylabel(f"{name} (nats)")
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(alpha=0.3)
     axes[1].set_xlabel("epoch")
     if any(drawn):

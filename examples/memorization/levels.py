@@ -1,0 +1,137 @@
+"""What the scripts share that train networks at several levels of a fault, and compare them.
+
+A level is a share, of labels or of pictures, see `problems`. At each the neurons' entropy and
+mutual information stand beside the accuracies, and Spearman's rho of level and measure says, seed
+by seed, whether they go together.
+"""
+
+import collections
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import stats
+
+from examples.experiments import command
+from examples.experiments.records import mean_and_spread
+from keras_benford import plots
+
+TRAIN = "examples.memorization.training:train"
+MEASURES = {"entropy": "entropy", "mutual_information": "mutual information"}
+PUBLISHED = {"entropy": "rises", "mutual_information": "falls"}
+"""With either level. With e the shortcut gets worse, with beta there is more to memorise."""
+
+
+def stages(setting, levels, quick):
+    """What `command.run_and_draw` takes: a training at each level, for each seed.
+
+    Args:
+        setting: of `training`, but for level and seed. The records are named after its problem.
+        levels: list of numbers.
+        quick: what a quick try has otherwise.
+    """
+
+    def of(runs, is_quick, out):
+        chosen = [
+            {**setting, **(quick if is_quick else {}), "level": level, "seed": seed}
+            for seed in range(1 if is_quick else runs)
+            for level in (levels[::2] if is_quick else levels)
+        ]
+        return [(out / f"{setting['problem']}.jsonl", TRAIN, chosen)]
+
+    return of
+
+
+def draw(records, picture):
+    """The tables as text; the pictures into a file."""
+    by_level = collections.defaultdict(list)
+    for record in records:
+        by_level[record["setting"]["level"]].append(record)
+    by_level = dict(sorted(by_level.items()))
+    symbol = "β" if records[0]["setting"]["problem"].startswith("shuffled") else "e"
+    _picture(by_level, symbol, picture)
+    return "\n\n".join(
+        [
+            "Accuracies in %, entropy and mutual information in nats: mean ± standard deviation "
+            "over the seeds.",
+            _table(by_level, symbol),
+            f"Spearman's rho of {symbol} with each measure, seed by seed: mean (lowest to "
+            f"highest). In the paper entropy rises with {symbol}, and mutual information falls.",
+            _directions(records),
+        ]
+    )
+
+
+def _table(by_level, symbol):
+    rows = []
+    for level, runs in by_level.items():
+        accuracies = [
+            mean_and_spread([100 * run[part]["accuracy"] for run in runs])
+            for part in ("train", "val", "target")
+        ]
+        measures = [mean_and_spread([run[key] for run in runs], 3) for key in MEASURES]
+        mlh = mean_and_spread([run["mlh"] for run in runs], 4)
+        rows.append([f"{level:g}", len(runs), *accuracies, *measures, mlh])
+    header = [symbol, "runs", "training", "same kind", "target", *MEASURES.values(), "MLH"]
+    return command.markdown(header, rows)
+
+
+def _directions(records):
+    """Whether a measure goes with the level: for all neurons, and for those of each layer."""
+    by_seed = collections.defaultdict(list)
+    for record in records:
+        by_seed[record["setting"]["seed"]].append(record)
+    series = [(sorted(runs, key=lambda run: run["setting"]["level"])) for runs in by_seed.values()]
+    series = [runs for runs in series if len(runs) > 2]
+    if not series:
+        return "There are too few levels yet."
+    rows = []
+    for i, name in enumerate(["all", *(layer["name"] for layer in records[0]["layers"])]):
+        row = [name]
+        for key in MEASURES:
+            found = []
+            for runs in series:
+                levels = [run["setting"]["level"] for run in runs]
+                values = [(run if i == 0 else run["layers"][i - 1])[key] for run in runs]
+                found.append(stats.spearmanr(levels, values).statistic)
+            as_published = sum(rho > 0 if key == "entropy" else rho < 0 for rho in found)
+            row.append(f"{np.mean(found):.2f} ({min(found):.2f} to {max(found):.2f})")
+            row.append(f"{as_published} of {len(found)}")
+        rows.append(row)
+    columns = ((name, f"{PUBLISHED[key]} in") for key, name in MEASURES.items())
+    return command.markdown(["neurons of", *(each for pair in columns for each in pair)], rows)
+
+
+def _picture(by_level, symbol, path):
+    figure = plt.figure(figsize=(13, 8), layout="constrained")
+    (boxes, density), (entropy, information) = figure.subplots(2, 2)
+    reports = {
+        f"{symbol} = {level:g}": {
+            layer["name"]: np.concatenate([run["entropies"][layer["name"]] for run in runs])
+            for layer in runs[0]["layers"]
+        }
+        for level, runs in by_level.items()
+    }
+    accuracies = [
+        np.mean([run["target"]["accuracy"] for run in runs]) for runs in by_level.values()
+    ]
+    plots.entropy(reports, accuracies=accuracies, ax=boxes)
+    pairs = {
+        label: np.concatenate([run["pairs"] for run in runs])
+        for label, runs in zip(reports, by_level.values(), strict=True)
+    }
+    plots.mutual_information(pairs, ax=density)
+    history = {
+        label: {key: np.mean([run["history"][key] for run in runs], axis=0) for key in _HISTORY}
+        for label, runs in zip(reports, by_level.values(), strict=True)
+    }
+    plots.information_history(history, axes=(entropy, information))
+    entropy.set_xlabel("epoch")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+_HISTORY = ("epoch", "entropy", "mutual_information")

@@ -1,0 +1,173 @@
+"""Which of many networks is best, told without labels: by neurons, by weights, or by chance.
+
+For each seed 27 perceptrons of one shape, which differ in learning rate, weight decay and epochs,
+are trained on the same data and ranked by what can be had without a label of the target's kind.
+The true order is that of their accuracy on the target: other colours (shortcuts to be avoided), or
+right labels (memorisation to be avoided).
+
+    python -m examples.memorization.model_selection --jobs 2
+
+Source: Bansal et al., arXiv 2210.09404, section 5.
+"""
+
+import collections
+import itertools
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import stats
+
+from examples.experiments import command
+from examples.experiments.records import mean_and_spread
+from examples.memorization.levels import TRAIN
+from keras_benford import eic, scaled_eic
+
+PROBLEMS = {
+    "colored_mnist": ("shortcuts", 0.125),
+    "shuffled_mnist": ("memorization", 0.25),
+}
+GRID = {
+    "learning_rate": (3e-4, 1e-3, 3e-3),
+    "l2": (0, 2e-4, 2e-3),
+    "epochs": (3, 10, 30),
+}
+RULE = {"widths": [256, 256, 256], "batch_size": 512, "neurons": 128, "bins": 100, "brief": True}
+QUICK_GRID = {"l2": (0,), "learning_rate": (1e-3, 3e-3), "epochs": (1, 3)}
+
+# What a network is ranked by: how it is called, and the promise that a record of it holds.
+MEASURES = {
+    "entropy": lambda run: run["entropy"],
+    "mutual information": lambda run: run["mutual_information"],
+    "training loss": lambda run: -run["train"]["loss"],
+    "training accuracy": lambda run: run["train"]["accuracy"],
+    "validation accuracy, same kind": lambda run: run["val"]["accuracy"],
+    "MLH": lambda run: run["mlh"],
+    "EIC": lambda run: -eic(run["train"]["accuracy"], run["mlh"]),
+    "EIC scaled": lambda run: -scaled_eic(run["train"]["accuracy"], run["mlh"]),
+}
+# Of networks that take no shortcut entropy is high and mutual information low; of networks that
+# memorised nothing it is the other way round.
+SIGNS = {
+    ("shortcuts", "mutual information"): -1,
+    ("memorization", "entropy"): -1,
+}
+
+RUNS = 5
+"""Seeds, by default."""
+
+
+def stages(runs, quick, out):
+    chosen = []
+    grid = QUICK_GRID if quick else GRID
+    seeds = range(1 if quick else runs)
+    for seed, (problem, (_, level)) in itertools.product(seeds, PROBLEMS.items()):
+        for values in itertools.product(*grid.values()):
+            setting = {**RULE, "problem": problem, "level": level, "seed": seed}
+            setting |= dict(zip(grid, values, strict=True))
+            if quick:
+                setting |= {"widths": [8, 8], "problem": problem.replace("mnist", "digits")}
+            chosen.append(setting)
+    return [(out / "model_selection.jsonl", TRAIN, chosen)]
+
+
+def agreement(promises, accuracies):
+    """How well promises rank models: Kendall's tau-b, Spearman's rho, and the regret.
+
+    The regret is what the accuracy of the most promising model lacks against the best; of several
+    that promise most it is the mean. Where all models promise the same, or are as good, tau-b and
+    rho are 0, as by chance.
+    """
+    promises, accuracies = np.array(promises), np.array(accuracies)
+    regret = accuracies.max() - accuracies[promises == promises.max()].mean()
+    if np.ptp(promises) == 0 or np.ptp(accuracies) == 0:
+        return 0.0, 0.0, regret
+    tau, rho = (test(promises, accuracies) for test in (stats.kendalltau, stats.spearmanr))
+    return tau.statistic, rho.statistic, regret
+
+
+def draw(records, picture):
+    """The tables as text; target accuracy against the measures into a file."""
+    found = collections.defaultdict(lambda: collections.defaultdict(list))
+    for record in records:
+        setting = record["setting"]
+        found[setting["problem"]][setting["seed"]].append(record)
+    _picture(found, picture)
+    parts = ["Mean ± standard deviation over the seeds; accuracy and regret in points of 100."]
+    for problem, by_seed in found.items():
+        looking_for = _looking_for(problem)
+        runs = [run for each in by_seed.values() for run in each]
+        accuracies = [100 * run["target"]["accuracy"] for run in runs]
+        parts.append(
+            f"**{problem}**, looking for {looking_for}: {len(by_seed)} seeds, {len(runs)} networks "
+            f"with {min(accuracies):.1f} to {max(accuracies):.1f} % on the target."
+        )
+        parts.append(_table(by_seed, looking_for))
+    return "\n\n".join(parts) + "\n"
+
+
+def _looking_for(problem):
+    return PROBLEMS[problem.replace("digits", "mnist")][0]
+
+
+def _promises(name, runs, looking_for):
+    return [SIGNS.get((looking_for, name), 1) * MEASURES[name](run) for run in runs]
+
+
+def _table(by_seed, looking_for):
+    rows = []
+    for name in MEASURES:
+        figures = []
+        for runs in by_seed.values():
+            accuracies = [100 * run["target"]["accuracy"] for run in runs]
+            figures.append(agreement(_promises(name, runs, looking_for), accuracies))
+        taus, rhos, regrets = zip(*figures, strict=True)
+        sign = {-1: ", low", 1: ", high"}[SIGNS.get((looking_for, name), 1)]
+        shown = name + (sign if name in ("entropy", "mutual information") else "")
+        rows.append(
+            [
+                shown,
+                mean_and_spread(taus, 2),
+                mean_and_spread(rhos, 2),
+                mean_and_spread(regrets),
+            ]
+        )
+    chance = [
+        100 * (max(a) - np.mean(a))
+        for a in ([run["target"]["accuracy"] for run in runs] for runs in by_seed.values())
+    ]
+    rows.append(["one at random", "0", "0", mean_and_spread(chance)])
+    return command.markdown(["ranked by", "Kendall's tau-b", "Spearman's rho", "regret"], rows)
+
+
+def _picture(found, path):
+    shown = ("entropy", "mutual information", "validation accuracy, same kind", "MLH")
+    figure, axes = plt.subplots(
+        len(found), len(shown), figsize=(13, 3.2 * len(found)), layout="constrained", squeeze=False
+    )
+    for row, (problem, by_seed) in zip(axes, found.items(), strict=True):
+        for ax, name in zip(row, shown, strict=True):
+            for i, runs in enumerate(by_seed.values()):
+                accuracies = [100 * run["target"]["accuracy"] for run in runs]
+                values = [MEASURES[name](run) for run in runs]
+                color = plt.get_cmap("viridis")(0.9 * i / max(1, len(by_seed) - 1))
+                ax.plot(values, accuracies, "os^vD"[i % 5], color=color, markersize=4, alpha=0.7)
+            nats = " (nats)" if name in shown[:2] else ""
+            ax.set_xlabel(name + nats)
+            ax.grid(alpha=0.3)
+        row[0].set_ylabel(f"{problem}\ntarget accuracy (%)")
+    figure.suptitle("each marker a network, one look a seed")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def main(argv=None):
+    script = "examples.memorization.model_selection"
+    command.run_and_draw(script, __doc__, stages, draw, runs=RUNS, argv=argv)
+
+
+if __name__ == "__main__":
+    main()

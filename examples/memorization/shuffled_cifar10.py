@@ -1,0 +1,39 @@
+"""Shuffled CIFAR-10: a share beta of the training labels is redrawn; the paper's small AlexNet.
+
+The labels of the target are right.
+
+    python -m examples.memorization.shuffled_cifar10 --jobs 2
+
+Source: Bansal et al., arXiv 2210.09404.
+"""
+
+from examples.experiments import command
+from examples.memorization import levels
+
+SETTING = {
+    "problem": "shuffled_cifar10",
+    "network": "small_alexnet",
+    "learning_rate": 0.003,
+    "batch_size": 512,
+    "epochs": 40,
+    "neurons": 256,
+    "bins": 100,
+    "look_every": 5,
+}
+LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
+QUICK = {"problem": "shuffled_digits", "network": "lenet", "epochs": 2, "look_every": 1}
+
+RUNS = 3
+"""Seeds, by default."""
+
+stages = levels.stages(SETTING, LEVELS, QUICK)
+
+
+def main(argv=None):
+    command.run_and_draw(
+        "examples.memorization.shuffled_cifar10", __doc__, stages, levels.draw, runs=RUNS, argv=argv
+    )
+
+
+if __name__ == "__main__":
+    main()

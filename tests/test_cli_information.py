@@ -1,0 +1,185 @@
+"""`keras-benford information`, on models that Keras saved: what it prints, refuses, and runs."""
+
+import json
+import shutil
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_benford.cli import main
+from keras_benford.information import rank, report
+
+
+@pytest.fixture(scope="module")
+def models():
+    found = {}
+    for name in ("first", "second"):
+        keras.utils.set_random_seed(len(found))
+        body = [layers.Dense(5, "relu", name="a"), layers.Dense(4, "relu", name="b")]
+        logits = layers.Dense(2, name="logits")
+        found[name] = keras.Sequential([keras.Input((6,)), *body, logits], name=name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def x():
+    return np.random.default_rng(0).standard_normal((68, 6)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def folder(models, x, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    np.save(folder / "x.npy", x)
+    for name, model in models.items():
+        model.save(folder / f"{name}.keras")
+    models["first"].save(folder / "first.h5")
+    models["first"].save_weights(folder / "first.weights.h5")
+    return folder
+
+
+@pytest.fixture
+def run(folder, monkeypatch, capsys):
+    """Run the command on examples in the folder; gives exit code and both outputs."""
+    monkeypatch.chdir(folder)
+
+    def run(*arguments, data="x.npy"):
+        code = main(["information", *map(str, arguments), "--data", data])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_it_shows_the_report(run, models, x):
+    code, out, _ = run("first.keras")
+    assert code == 0
+    assert out == f"first.keras: {report(models['first'], x)}\n"
+
+
+def test_options_go_to_the_report(run, models, x):
+    options = {"layers": ["b"], "neurons": 3, "bins": 7, "method": "bins", "edges": "neuron"}
+    code, out, _ = run(
+        "first.keras", "--layers", "b", "--neurons", 3, "--bins", 7, "--method", "bins",
+        "--edges", "neuron", "--seed", 5, "--format", "json",
+    )  # fmt: skip
+    assert code == 0
+    expected = report(models["first"], x, **options, seed=5).to_dict()
+    assert json.loads(out) == [{"file": "first.keras"} | expected]
+
+
+def test_several_models_can_be_put_in_order(run, models, x):
+    ranking = rank(models, x, looking_for="memorization")
+    files = ("first.keras", "second.keras")
+    code, out, _ = run(*files, "--looking-for", "memorization")
+    assert code == 0
+    assert str(ranking).splitlines()[0] in out
+    code, out, _ = run(*files, "--looking-for", "memorization", "--format", "json")
+    found = json.loads(out)
+    assert [model["file"] for model in found["models"]] == list(files)
+    order = [model["name"] for model in found["ranking"]["models"]]
+    assert order == [f"{name}.keras" for name in ranking.names]
+
+
+def test_several_inputs_come_by_name(run, folder, x):
+    inputs = {name: keras.Input((6,), name=name) for name in ("left", "right")}
+    sides = [layers.Dense(3, "relu", name=f"on_{name}")(one) for name, one in inputs.items()]
+    both = keras.Model(inputs, layers.Dense(2)(layers.Concatenate()(sides)))
+    both.save(folder / "both.keras")
+    arrays = {"right": x[::-1], "left": x}
+    np.savez(folder / "both.npz", **arrays)
+    code, out, _ = run("both.keras", "--format", "json", data="both.npz")
+    assert code == 0
+    assert json.loads(out)[0]["layers"] == report(both, arrays).to_dict()["layers"]
+
+
+class TestTrust:
+    def test_hdf5_takes_it_and_the_help_says_why(self, run, models, x):
+        code, out, err = run("first.h5")
+        assert (code, out) == (2, "")
+        assert "first.h5: Keras may run code from such a file (HDF5); do pass --trust" in err
+        code, out, _ = run("first.h5", "--trust")
+        assert (code, out) == (0, f"first.h5: {report(models['first'], x)}\n")
+        with pytest.raises(SystemExit):
+            run("--help")
+
+    def test_so_does_hdf5_under_another_name(self, run, folder):
+        shutil.copy(folder / "first.h5", folder / "hidden.keras")
+        code, out, err = run("hidden.keras")
+        assert (code, out) == (2, "")
+        assert "do pass --trust" in err
+
+    @pytest.mark.parametrize("trust", [[], ["--trust"]], ids=["", "trusted"])
+    def test_code_in_a_keras_file_is_not_run(self, run, folder, trust):
+        evil = layers.Lambda(lambda values: [open("ran", "w").close(), values][1])
+        made = keras.Sequential([keras.Input((6,)), layers.Dense(3), layers.Dense(2)])
+        made.save(folder / "evil.keras")
+        made = keras.Sequential([keras.Input((6,)), layers.Dense(3), evil, layers.Dense(2)])
+        made.save(folder / "evil.keras")
+        (folder / "ran").unlink(missing_ok=True)
+        code, out, err = run("evil.keras", *trust)
+        assert (code, out) == (2, "")
+        assert err.startswith("keras-benford: evil.keras: Keras cannot load it (")
+        assert err.count("\n") == 1
+        assert not (folder / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "data", "said"),
+    [
+        (["first.weights.h5"], "x.npy", "received its weights only (keras-weights); do load"),
+        (["gone.keras"], "x.npy", "gone.keras: No such file"),
+        (["first.zip"], "x.npy", "first.zip: expected a file, with a name that ends in .keras"),
+        (["cut.keras"], "x.npy", "cut.keras: "),
+        (["first.keras", "--layers", "c*"], "x.npy", "first.keras: `layers`: expected names of"),
+        (["first.keras", "--plot", "x.gif"], "x.npy", "x.gif: expected a name that ends in .png"),
+        (["first.keras"], "gone.npy", "gone.npy: there is no such file"),
+        (["first.keras"], "first.keras", "first.keras: expected an array of numbers in a .npy"),
+        (["first.keras"], "text.npy", "text.npy: expected an array of numbers in a .npy"),
+        (["first.keras"], "pickled.npy", "pickled.npy: expected an array of numbers in a .npy"),
+        (["first.keras"], "labels.npy", "first.keras: "),
+        (["first.keras"], "three.npy", "first.keras: "),
+    ],
+)
+def test_what_cannot_be_used_is_said_in_a_line(run, folder, arguments, data, said):
+    shutil.copy(folder / "first.keras", folder / "first.zip")
+    (folder / "cut.keras").write_bytes((folder / "first.keras").read_bytes()[:1500])
+    (folder / "text.npy").write_text("1, 2, 3")
+    np.save(folder / "pickled.npy", np.array([{}], object), allow_pickle=True)
+    np.save(folder / "labels.npy", np.arange(68))
+    np.save(folder / "three.npy", np.zeros((3, 6), "float32"))
+    code, out, err = run(*arguments, data=data)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"keras-benford: {said}") or said in err
+    assert err.count("\n") == 1
+
+
+def test_one_bad_file_does_not_stop_the_others(run, models, x):
+    code, out, err = run("gone.keras", "first.keras", "--format", "json")
+    assert code == 1
+    gone, first = json.loads(out)
+    assert gone["file"] == "gone.keras"
+    assert f"keras-benford: {gone['error']}\n" == err
+    assert first["mean_entropy"] == report(models["first"], x).mean_entropy
+
+
+def test_results_go_into_a_file_and_a_picture(run, folder):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("sklearn")
+    for files, name in ((["first.keras"], "one.png"), (["first.keras", "second.keras"], "two.svg")):
+        code, out, _ = run(*files, "-o", "out.txt", "--plot", name)
+        assert (code, out) == (0, "")
+        assert (folder / "out.txt").read_text().count("mutual information") >= len(files)
+        assert (folder / name).stat().st_size > 10_000
+
+
+def test_a_file_that_is_both_zip_and_hdf5_is_not_loaded_as_hdf5(run, folder):
+    """Keras goes by the suffix, and by what the end of a file says; we do not fall between."""
+    both = folder / "polyglot.h5"
+    shutil.copy(folder / "first.h5", both)
+    with zipfile.ZipFile(both, "a") as archive:
+        archive.writestr("config.json", "{}")
+    code, out, err = run("polyglot.h5")
+    assert (code, out) == (2, "")
+    assert "--trust" in err
