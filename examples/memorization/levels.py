@@ -25,22 +25,35 @@ PUBLISHED = {"entropy": "rises", "mutual_information": "falls"}
 """With either level. With e the shortcut gets worse, with beta there is more to memorise."""
 
 
-def stages(setting, levels, quick):
+def stages(setting, levels, quick, **variants):
     """What `command.run_and_draw` takes: a training at each level, for each seed.
 
     Args:
         setting: of `training`, but for level and seed. The records are named after its problem.
         levels: list of numbers.
         quick: what a quick try has otherwise.
+        variants: by name what other trainings have otherwise, recorded in a file of their own.
     """
 
     def of(runs, is_quick, out):
-        chosen = [
-            {**setting, **(quick if is_quick else {}), "level": level, "seed": seed}
-            for seed in range(1 if is_quick else runs)
-            for level in (levels[::2] if is_quick else levels)
+        return [
+            (
+                out / f"{setting['problem']}{name}.jsonl",
+                TRAIN,
+                [
+                    {
+                        **setting,
+                        **variant,
+                        **(quick if is_quick else {}),
+                        "level": level,
+                        "seed": seed,
+                    }
+                    for seed in range(1 if is_quick else runs)
+                    for level in (levels[::2] if is_quick else levels)
+                ],
+            )
+            for name, variant in {"": {}, **variants}.items()
         ]
-        return [(out / f"{setting['problem']}.jsonl", TRAIN, chosen)]
 
     return of
 

@@ -135,7 +135,9 @@ def _picture(networks, data, path):
         boxes["boxes"][0].set_label(f"networks, {label}")
     own = [data.get(dataset, np.nan) for dataset in networks]
     axes.plot(at, own, "D", color="black", mfc="tab:orange", label="the data itself")
-    axes.set_xticks(at, [f"{SETS[name][0]}\n{len(each)} runs" for name, each in networks.items()])
+    runs = [f"{len(each)} run{'s' * (len(each) > 1)}" for each in networks.values()]
+    names = [f"{SETS[name][0]}\n{n}" for name, n in zip(networks, runs, strict=True)]
+    axes.set_xticks(at, names)
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set(ylabel="MLH", title="data sets, and networks trained on them")
     figure.legend(loc="outside lower center", ncols=3)
