@@ -278,6 +278,9 @@ class TestExamples:
         close(activations(model, data).values, expected)
         close(activations(model, (data[i] for i in range(5))).values, expected)
         close(activations(model, (data[i][0] for i in range(5))).values, expected)
+        Data.num_batches = None
+        with pytest.raises(ValueError, match="expected a PyDataset that has an end; received"):
+            activations(model, data)
 
     @needs_tensorflow
     def test_of_a_tf_data_set(self):

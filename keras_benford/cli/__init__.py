@@ -1,4 +1,4 @@
-"""The command `keras-benford`: score, compare, describe and plot saved models.
+"""The command `keras-benford`: saved models against Benford's law, and what their neurons tell.
 
 Results go to standard output, everything else to standard error. Exit codes: 0; 1 if some of
 several files could not be scored; 2 if none could, or the command line is wrong; 3 if one lies

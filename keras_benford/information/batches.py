@@ -19,7 +19,7 @@ def batches(x: Any, batch_size: int, model: Any) -> Iterator[Any]:
 
     Raises:
         TypeError: for a tuple of arrays, which is likely examples and labels.
-        ValueError: where there are no examples, or arrays of different lengths.
+        ValueError: where there are no examples or no end of them, or arrays of different lengths.
     """
     if isinstance(x, tuple):
         raise TypeError(
@@ -65,6 +65,8 @@ def _comes_in_batches(x):
 
 def _iterate(x):
     if hasattr(x, "num_batches"):  # a PyDataset, which has no end of its own
+        if x.num_batches is None:
+            raise ValueError("`x`: expected a PyDataset that has an end; received one without")
         return (x[i] for i in range(x.num_batches))
     return iter(x)
 
