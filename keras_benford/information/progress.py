@@ -16,15 +16,15 @@ def progress_bar(what: str, wanted: bool) -> Iterator[Callable]:
         A function of the number of steps, which gives a function that is to be called with how many
         steps have been made; from any thread.
     """
-    if not wanted:
-        yield lambda total: lambda steps=1: None
-        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
+    if not wanted or not console.is_terminal:
+        yield lambda total: lambda steps=1: None
+        return
     columns = TextColumn(what), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console) as progress:
 
         def track(total):
             task = progress.add_task("", total=total)
