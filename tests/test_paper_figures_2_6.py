@@ -16,6 +16,9 @@ from examples.paper import figure2, figure6, known_models, pretrained
 from keras_benford import BENFORD
 from tests.backends import needs_tensorflow
 
+# The others take long to build the models, whose weights they hold and count alike (test_scoring).
+pytestmark = needs_tensorflow
+
 BOTH = pytest.mark.parametrize("figure", [figure2, figure6], ids=["figure2", "figure6"])
 UNIFORM = np.full(9, 1000) + np.arange(9)
 """Counts of MLH near -1."""
@@ -93,7 +96,6 @@ def test_a_quick_try_with_a_file_gives_records_table_and_picture(
     assert (tmp_path / f"{name(figure)}.png").stat().st_size > 10_000
 
 
-@needs_tensorflow  # which builds MobileNetV2 fast
 @BOTH
 def test_a_quick_try_builds_a_model_of_keras_applications(figure, tmp_path):
     assert run(figure, "--quick", "--out", tmp_path) == 0
