@@ -7,8 +7,8 @@ where they cover no data.
 import textwrap
 
 # Black is left to what others are held against; colours repeat before markers, hatches and dashes
-# do, so twenty look different.
-COLORS = ("#0072B2", "#D55E00", "#56B4E9", "#CC79A7")
+# do, so thirty look different.
+COLORS = ("#0072B2", "#D55E00", "#56B4E9", "#CC79A7", "#009E73", "#E69F00")
 MARKERS = ("o", "^", "s", "v", "D")
 HATCHES = ("", "///", "...", "xxx", "\\\\\\")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))

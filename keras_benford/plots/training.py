@@ -122,8 +122,8 @@ def information_history(values: Any, *, axes: Any = None) -> Any:
     for ax, (key, name) in zip(axes, _INFORMATION.items(), strict=True):
         for i, one in enumerate(drawn.values()):
             epochs = np.array(one.get("epoch", range(len(one[key])))) + 1
-            look = {"color": looks.COLORS[i % 4], "linestyle": looks.DASHES[i % 5]}
-            ax.plot(epochs, one[key], marker=".", **look)
+            color, dashes = (each[i % len(each)] for each in (looks.COLORS, looks.DASHES))
+            ax.plot(epochs, one[key], marker=".", color=color, linestyle=dashes)
         ax.set_ylabel(f"{name} (nats)")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(alpha=0.3)
