@@ -100,7 +100,7 @@ class TestEntropy:
         reports = [report([5] * 9, seed, f"model {seed}") for seed in range(3)]
         ax = plots.entropy(reports)
         assert medians(ax) == [np.median(each.entropy) for each in reports]
-        assert ax.get_legend() is None
+        assert labels(ax) == ["all neurons"]
 
     def test_the_names_of_a_hundred_layers_do_not_overlap(self):
         ax = plots.entropy(report([3] * 100))

@@ -42,7 +42,7 @@ def entropy(reports: Any, *, accuracies: Sequence[float] | None = None, ax: Any 
         TypeError: if `reports` is none of these.
         ValueError: if it is empty, or there are not as many accuracies.
 
-    Source: arXiv 2210.09404, Fig. 2.
+    Source: arXiv 2210.09404.
     """
     drawn = [(label, _by_layer(report)) for label, report in _by_label(reports, _is_one)]
     if accuracies is not None and len(accuracies) != len(drawn):
@@ -50,34 +50,8 @@ def entropy(reports: Any, *, accuracies: Sequence[float] | None = None, ax: Any 
             f"`accuracies`: expected one for each of {len(drawn)} reports; received "
             f"{len(accuracies)}"
         )
-    names = list(dict.fromkeys(name for _, layers in drawn for name in layers))
-    depths = {len(layers) for _, layers in drawn}
-    if len(depths) == 1 and len(names) > max(depths):
-        # Keras numbers the layers of a process: one architecture's have other names each time.
-        names = [f"layer {i}" for i in range(1, max(depths) + 1)]
-        drawn = [(label, dict(zip(names, each.values(), strict=True))) for label, each in drawn]
     on = looks.new_axes() if ax is None else ax
-    handles, labels = [], []
-    if len(drawn) == 1:
-        # Layer by layer along the axis: there is no need for a legend.
-        ((label, layers),) = drawn
-        _boxes(on, list(layers.values()), np.arange(len(layers)), 0.6, 0)
-        _name_ticks(on, list(layers), "layer, in the model's order")
-        if label:
-            on.set_title(label, parse_math=False)
-    else:
-        if len(names) > _MOST_LAYERS:
-            drawn = [(label, {"": np.concatenate(list(each.values()))}) for label, each in drawn]
-            names = [""]
-        width = (1 - _GAP) / len(names)
-        for i, name in enumerate(names):
-            at = [place for place, (_, layers) in enumerate(drawn) if name in layers]
-            values = [drawn[place][1][name] for place in at]
-            left = (i - (len(names) - 1) / 2) * width
-            handles.append(_boxes(on, values, np.array(at) + left, 0.9 * width, i))
-            labels.append(name)
-        _name_ticks(on, [label or str(i) for i, (label, _) in enumerate(drawn)], None)
-    on.set_xlim(-0.5, (len(names) if len(drawn) == 1 else len(drawn)) - 0.5)
+    handles, labels = _by_place(on, drawn) if len(drawn) > 1 else _along(on, *drawn[0])
     on.set_ylabel("entropy of a neuron (nats)")
     on.grid(axis="y", alpha=0.3)
     if accuracies is not None:
@@ -86,8 +60,8 @@ def entropy(reports: Any, *, accuracies: Sequence[float] | None = None, ax: Any 
         handles += right.plot(np.arange(len(drawn)), accuracies, **look)
         labels.append("accuracy (right)")
         right.set_ylabel("accuracy")
-    if any(labels):
-        looks.legend_above(on, handles, [label or "all neurons" for label in labels])
+    if labels:
+        looks.legend_above(on, handles, labels)
     if ax is None:
         looks.make_room(on)
     return on
@@ -113,7 +87,7 @@ def mutual_information(reports: Any, *, components: int = 2, ax: Any = None) -> 
         TypeError: if `reports` is none of these.
         ValueError: if it is empty, or a report has no pairs.
 
-    Source: arXiv 2210.09404, Fig. 3.
+    Source: arXiv 2210.09404.
     """
     drawn = [(label, _pairs(report)) for label, report in _by_label(reports, _is_pairs)]
     curves = [_mixture(values, components) for _, values in drawn]
@@ -186,6 +160,39 @@ def mutual_information_map(report: Any, *, ax: Any = None) -> Any:
     _name_ticks(on, names, "layer (neurons)", middles)
     on.set_title(f"{report.name}: {len(dead):,} neurons", parse_math=False)
     return on
+
+
+def _along(ax, label, layers):
+    """A box for each layer of one report, named below the axis: there is no need for a legend."""
+    _boxes(ax, list(layers.values()), np.arange(len(layers)), 0.6, 0)
+    _name_ticks(ax, list(layers), "layer, in the model's order")
+    ax.set_xlim(-0.5, len(layers) - 0.5)
+    if label:
+        ax.set_title(label, parse_math=False)
+    return [], []
+
+
+def _by_place(ax, drawn):
+    """A group of boxes for each report; what a legend of the layers takes."""
+    names = list(dict.fromkeys(name for _, layers in drawn for name in layers))
+    depths = {len(layers) for _, layers in drawn}
+    if len(depths) == 1 and len(names) > max(depths):
+        # Keras numbers the layers of a process: one architecture's have other names each time.
+        names = [f"layer {i}" for i in range(1, max(depths) + 1)]
+        drawn = [(label, dict(zip(names, each.values(), strict=True))) for label, each in drawn]
+    if len(names) > _MOST_LAYERS:
+        names = ["all neurons"]
+        drawn = [(label, {names[0]: np.concatenate(list(each.values()))}) for label, each in drawn]
+    width = (1 - _GAP) / len(names)
+    handles = []
+    for i, name in enumerate(names):
+        at = [place for place, (_, layers) in enumerate(drawn) if name in layers]
+        values = [drawn[place][1][name] for place in at]
+        left = (i - (len(names) - 1) / 2) * width
+        handles.append(_boxes(ax, values, np.array(at) + left, 0.9 * width, i))
+    _name_ticks(ax, [label or str(i) for i, (label, _) in enumerate(drawn)], None)
+    ax.set_xlim(-0.5, len(drawn) - 0.5)
+    return handles, names
 
 
 def _boxes(ax, values, at, width, i):
