@@ -11,6 +11,7 @@ from keras import layers
 
 from keras_benford.cli import main
 from keras_benford.information import rank, report
+from keras_benford.information.report import READING
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +71,18 @@ def test_options_go_to_the_report(run, models, x):
 
 
 def test_several_models_can_be_put_in_order(run, models, x):
-    ranking = rank(models, x, looking_for="memorization")
     files = ("first.keras", "second.keras")
+    reports = {f"{name}.keras": report(model, x) for name, model in models.items()}
+    ranking = rank(reports, looking_for="memorization")
     code, out, _ = run(*files, "--looking-for", "memorization")
     assert code == 0
-    assert str(ranking).splitlines()[0] in out
+    assert out.endswith(f"\n\n{ranking}\n")
+    assert out.count("Means in nats") == 2
+    assert out.count(READING) == 1
     code, out, _ = run(*files, "--looking-for", "memorization", "--format", "json")
     found = json.loads(out)
     assert [model["file"] for model in found["models"]] == list(files)
-    order = [model["name"] for model in found["ranking"]["models"]]
-    assert order == [f"{name}.keras" for name in ranking.names]
+    assert found["ranking"] == ranking.to_dict()
 
 
 def test_several_inputs_come_by_name(run, folder, x):

@@ -145,6 +145,8 @@ def print_information(
         ranking: of the models, to be shown below, or None.
         form: `"table"` or `"json"`.
     """
+    from keras_benford.information.tables import text_of_report
+
     if form == "json":
         found: list[dict] = [
             {"file": file}
@@ -153,7 +155,12 @@ def print_information(
         ]
         print_json(found if ranking is None else {"models": found, "ranking": ranking.to_dict()})
         return
-    parts = [f"{file}: {report}" for file, report in reports.items()]
+    # What all are to be read by is said once, below the last.
+    last = len(reports) - 1
+    parts = [
+        f"{file}: {text_of_report(report, reading=i == last)}"
+        for i, (file, report) in enumerate(reports.items())
+    ]
     if ranking is not None:
         parts.append(str(ranking))
     if parts:

@@ -15,8 +15,8 @@ from keras_benford.information.report import READING, Report
 _ANY_WIDTH = 1 << 20
 
 
-def text_of_report(report: Report) -> str:
-    """A row for each layer, one for all together, and how to read it."""
+def text_of_report(report: Report, *, reading: bool = True) -> str:
+    """A row for each layer, one for all together, and how to read it unless that is not wanted."""
     samples = len(report.activations.values)
     title = f"{report.name}: {len(report.entropy):,} neurons on {samples:,} examples"
     table = Table()
@@ -41,13 +41,14 @@ def text_of_report(report: Report) -> str:
         f"{report.dead.sum():,}",
         f"{len(report.duplicates):,}",
     )
-    lines = ["Means in nats; mutual information over pairs of neurons that are not dead.", READING]
+    lines = ["Means in nats; mutual information over pairs of neurons that are not dead."]
     if report.tied:
-        lines.insert(
-            1,
+        lines.append(
             f"{report.tied:,} neurons have one value for many examples: noise of 1e-10 told them "
-            "apart.",
+            "apart."
         )
+    if reading:
+        lines.append(READING)
     return _text(title, table, lines)
 
 
