@@ -121,7 +121,16 @@ def information(arguments) -> int:
 
         ranking = rank(reports, looking_for=arguments.looking_for)
     with _standard_output_to(arguments.output):
-        output.print_information(arguments.files, reports, errors, ranking, arguments.format)
+        if arguments.format == "json":
+            found = [
+                {"file": file} | (reports[file].to_dict() if file in reports else {"error": why})
+                for file, why in {**dict.fromkeys(arguments.files), **errors}.items()
+            ]
+            order = None if ranking is None else ranking.to_dict()
+            asked = arguments.looking_for is not None
+            output.print_json({"models": found, "ranking": order} if asked else found)
+        else:
+            output.print_information(reports, ranking)
     if arguments.plot is not None and reports:
         save_picture_of_reports(reports, arguments.plot)
     return 0 if not errors else 1 if reports else 2

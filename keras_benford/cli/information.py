@@ -16,7 +16,15 @@ from keras_benford import weights
 from keras_benford.cli.many import one_line
 
 OPTIONS = (
-    *("layers", "neurons", "position", "method", "k", "bins", "edges", "batch_size", "seed"),
+    "layers",
+    "neurons",
+    "position",
+    "method",
+    "k",
+    "bins",
+    "edges",
+    "batch_size",
+    "seed",
 )
 """What of the command line goes to `information.report`, by the same names."""
 

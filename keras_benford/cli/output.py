@@ -130,31 +130,10 @@ def lines_on(comparison: Comparison, names: Sequence[str]) -> list[str]:
     return lines
 
 
-def print_information(
-    files: Sequence[str],
-    reports: Mapping[str, Any],
-    errors: Mapping[str, str],
-    ranking: Any,
-    form: str,
-) -> None:
-    """What the neurons of the models in some files tell, as tables or JSON.
-
-    Args:
-        files: as given.
-        reports, errors: for each file the one or the other.
-        ranking: of the models, to be shown below, or None.
-        form: `"table"` or `"json"`.
-    """
+def print_information(reports: Mapping[str, Any], ranking: Any) -> None:
+    """The reports on models by file as tables, and the order of the models unless it is None."""
     from keras_benford.information.tables import text_of_report
 
-    if form == "json":
-        found: list[dict] = [
-            {"file": file}
-            | (reports[file].to_dict() if file in reports else {"error": errors[file]})
-            for file in dict.fromkeys(files)
-        ]
-        print_json(found if ranking is None else {"models": found, "ranking": ranking.to_dict()})
-        return
     # What all are to be read by is said once, below the last.
     last = len(reports) - 1
     parts = [
