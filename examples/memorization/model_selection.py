@@ -25,6 +25,7 @@ from examples.experiments import command
 from examples.experiments.records import mean_and_spread
 from examples.memorization.levels import TRAIN
 from keras_benford import eic, scaled_eic
+from keras_benford.information.ranking import HIGH_IS_GOOD
 
 PROBLEMS = {
     "colored_mnist": ("shortcuts", 0.125),
@@ -48,12 +49,6 @@ MEASURES = {
     "MLH": lambda run: run["mlh"],
     "EIC": lambda run: -eic(run["train"]["accuracy"], run["mlh"]),
     "EIC scaled": lambda run: -scaled_eic(run["train"]["accuracy"], run["mlh"]),
-}
-# Of networks that take no shortcut entropy is high and mutual information low; of networks that
-# memorised nothing it is the other way round.
-SIGNS = {
-    ("shortcuts", "mutual information"): -1,
-    ("memorization", "entropy"): -1,
 }
 
 RUNS = 5
@@ -113,20 +108,22 @@ def _looking_for(problem):
     return PROBLEMS[problem.replace("digits", "mnist")][0]
 
 
-def _promises(name, runs, looking_for):
-    return [SIGNS.get((looking_for, name), 1) * MEASURES[name](run) for run in runs]
+def _is_high_good(name, looking_for):
+    """Whether much of a measure is to be preferred: of the neurons' it depends on the fault."""
+    return HIGH_IS_GOOD.get((looking_for, name.replace(" ", "_")), True)
 
 
 def _table(by_seed, looking_for):
     rows = []
-    for name in MEASURES:
+    for name, measure in MEASURES.items():
+        sign = 1 if _is_high_good(name, looking_for) else -1
         figures = []
         for runs in by_seed.values():
             accuracies = [100 * run["target"]["accuracy"] for run in runs]
-            figures.append(agreement(_promises(name, runs, looking_for), accuracies))
+            figures.append(agreement([sign * measure(run) for run in runs], accuracies))
         taus, rhos, regrets = zip(*figures, strict=True)
-        sign = {-1: ", low", 1: ", high"}[SIGNS.get((looking_for, name), 1)]
-        shown = name + (sign if name in ("entropy", "mutual information") else "")
+        of_neurons = name in ("entropy", "mutual information")
+        shown = name + ((", high" if sign > 0 else ", low") if of_neurons else "")
         rows.append(
             [
                 shown,

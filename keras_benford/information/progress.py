@@ -16,13 +16,12 @@ def progress_bar(what: str, wanted: bool) -> Iterator[Callable]:
         A function of the number of steps, which gives a function that is to be called with how many
         steps have been made; from any thread.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not wanted or not console.is_terminal:
+    console = _terminal() if wanted else None
+    if console is None:
         yield lambda total: lambda steps=1: None
         return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = TextColumn(what), BarColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console) as progress:
 
@@ -31,3 +30,10 @@ def progress_bar(what: str, wanted: bool) -> Iterator[Callable]:
             return lambda steps=1: progress.advance(task, steps)
 
         yield track
+
+
+def _terminal():
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return console if console.is_terminal else None

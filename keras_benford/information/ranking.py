@@ -18,13 +18,13 @@ from keras_benford.information.values import check_option
 LOOKING_FOR = ("shortcuts", "memorization")
 MEASURES = ("mutual_information", "entropy")
 
-# What a network has that is to be preferred: little of what goes with the fault looked for.
-_HIGH_IS_GOOD = {
+HIGH_IS_GOOD = {
     ("shortcuts", "entropy"): True,
     ("shortcuts", "mutual_information"): False,
     ("memorization", "entropy"): False,
     ("memorization", "mutual_information"): True,
 }
+"""What a network has that is to be preferred: little of what goes with the fault looked for."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -97,7 +97,7 @@ class Ranking:
             return None
         from scipy import stats
 
-        sign = 1 if _HIGH_IS_GOOD[self.looking_for, self.by] else -1
+        sign = 1 if HIGH_IS_GOOD[self.looking_for, self.by] else -1
         promise = sign * getattr(self, self.by)
         return float(getattr(stats, name)(promise, self.accuracies).statistic)
 
@@ -171,7 +171,7 @@ def rank(
         "entropy": np.array([each.mean_entropy for each in reports]),
         "mutual_information": np.array([each.mean_mutual_information for each in reports]),
     }
-    sign = -1 if _HIGH_IS_GOOD[looking_for, by] else 1
+    sign = -1 if HIGH_IS_GOOD[looking_for, by] else 1
     order = np.argsort(sign * figures[by], kind="stable")
     return Ranking(
         names=tuple(np.array(list(models), object)[order]),
