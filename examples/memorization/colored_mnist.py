@@ -37,7 +37,7 @@ def draw(records, without, picture):
     text = f"With the paper's weight decay.\n\n{levels.draw(records, picture)}"
     if without:
         other = picture.with_stem(f"{picture.stem}_without_decay")
-        text += f"\n\nWithout weight decay.\n\n{levels.draw(without, other)}"
+        text += f"\nWithout weight decay.\n\n{levels.draw(without, other)}"
     return text
 
 

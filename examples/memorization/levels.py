@@ -21,6 +21,7 @@ from keras_benford import plots
 
 TRAIN = "examples.memorization.training:train"
 MEASURES = {"entropy": "entropy", "mutual_information": "mutual information"}
+_HISTORY = ("epoch", *MEASURES)
 PUBLISHED = {"entropy": "rises", "mutual_information": "falls"}
 """With either level. With e the shortcut gets worse, with beta there is more to memorise."""
 
@@ -66,16 +67,15 @@ def draw(records, picture):
     by_level = dict(sorted(by_level.items()))
     symbol = "β" if records[0]["setting"]["problem"].startswith("shuffled") else "e"
     _picture(by_level, symbol, picture)
-    return "\n\n".join(
-        [
-            "Accuracies in %, entropy and mutual information in nats: mean ± standard deviation "
-            "over the seeds.",
-            _table(by_level, symbol),
-            f"Spearman's rho of {symbol} with each measure, seed by seed: mean (lowest to "
-            f"highest). In the paper entropy rises with {symbol}, and mutual information falls.",
-            _directions(records),
-        ]
-    )
+    parts = [
+        "Accuracies in %, entropy and mutual information in nats: mean ± standard deviation "
+        "over the seeds.",
+        _table(by_level, symbol),
+        f"Spearman's rho of {symbol} with each measure, seed by seed: mean (lowest to "
+        f"highest). In the paper entropy rises with {symbol}, and mutual information falls.",
+        _directions(records),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _table(by_level, symbol):
@@ -145,6 +145,3 @@ def _picture(by_level, symbol, path):
     entropy.set_xlabel("epoch")
     figure.savefig(path, dpi=110)
     plt.close(figure)
-
-
-_HISTORY = ("epoch", "entropy", "mutual_information")

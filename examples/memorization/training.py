@@ -2,7 +2,7 @@
 
 A setting is a dict with
 
-- `problem` and `level`, see `problems`; `examples`, how many to train on, all by default;
+- `problem` and `level`, see `problems`;
 - `widths` of a multilayer perceptron's hidden layers, or `network`, one of `models.NETWORKS`;
 - `l2`, the factor of the squared kernels in the loss of a perceptron;
 - `learning_rate` (of Adam), `batch_size`, `epochs` and `seed`;
@@ -38,8 +38,7 @@ def train(setting):
     keras.utils.clear_session()
     keras.utils.set_random_seed(setting["seed"])
     problem = problems.make(setting["problem"], setting["level"], setting["seed"])
-    x, y = (part[: setting.get("examples")] for part in problem.train)
-    model = _network(setting, x.shape[1:], problem.n_classes)
+    model = _network(setting, problem.train[0].shape[1:], problem.n_classes)
     model.compile(
         keras.optimizers.Adam(setting["learning_rate"]),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -50,15 +49,13 @@ def train(setting):
     if "look_every" in setting:
         monitor = InformationMonitor(probe, every=setting["look_every"], bins=setting["bins"])
     model.fit(
-        x,
-        y,
+        *problem.train,
         batch_size=setting["batch_size"],
         epochs=setting["epochs"],
         callbacks=[monitor] if monitor else [],
         verbose=0,
     )
-    parts = {"train": (x, y), "val": problem.val, "target": problem.target}
-    result = {part: _judged(model, *parts[part]) for part in parts}
+    result = {part: _judged(model, *getattr(problem, part)) for part in ("train", "val", "target")}
     found = report(model, probe, neurons=setting["neurons"], bins=setting["bins"])
     result |= {
         "mlh": round(score(model).mlh, 6),

@@ -45,7 +45,7 @@ def stages(runs, quick, out):
     chosen = settings(runs)
     if quick:
         few = ("xavier_uniform", "normal", "bad")
-        chosen = [{**each, **QUICK} for each in chosen if each["initializer"] in few]
+        chosen = [{**each, **QUICK} for each in settings(1) if each["initializer"] in few]
     return [(out / "figure1.jsonl", command.TRAIN, chosen)]
 
 

@@ -71,7 +71,7 @@ def stages(runs, quick, out):
     chosen = settings(runs)
     sets = [{"dataset": dataset} for dataset in SETS]
     if quick:
-        chosen = [{**each, "epochs": 2} for each in chosen if each["network"] == "mlp"]
+        chosen = [{**each, "epochs": 2} for each in settings(1) if each["network"] == "mlp"]
         sets = [each for each in sets if each["dataset"].startswith("synthetic")]
     return [
         (out / "figure7.jsonl", command.TRAIN, chosen),
