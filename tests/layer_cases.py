@@ -375,8 +375,6 @@ BY_HAND = {
     "StringLookup": lambda: (layers.StringLookup(vocabulary=["a", "b"]), np.array(["a"])),
     "TextVectorization": lambda: (layers.TextVectorization(vocabulary=["a"]), np.array(["a"])),
 }
-# They compute by TensorFlow under every backend.
-OF_TENSORFLOW = {"HashedCrossing", "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"}
 NOT_MADE_HERE = {
     "Layer": "the base class",
     "Wrapper": "the base class of wrappers",

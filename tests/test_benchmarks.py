@@ -8,6 +8,7 @@ import pytest
 from benchmarks import gpu, information, overhead
 from keras_benford.digits import tensors
 from keras_benford.information import engines
+from tests.backends import needs_tensorflow
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,7 @@ def options(**sizes):
     return [f"--{name.replace('_', '-')}={size}" for name, size in sizes.items()]
 
 
+@needs_tensorflow  # JAX takes long to compile its networks
 def test_overhead_tells_what_counting_costs(capsys):
     overhead.main(options(epochs=1, pair_epochs=1, pictures=64, pairs=2, repeats=2))
     said = capsys.readouterr().out

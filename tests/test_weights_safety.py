@@ -25,6 +25,8 @@ import keras_benford as kb
 from tests import oracle
 from tests.backends import needs_tensorflow
 
+# Some of the files are written by TensorFlow; reading has no backend, and is tried under one.
+pytestmark = needs_tensorflow
 W = np.random.default_rng(5).normal(size=(8, 8)).astype("float32")
 COUNTS = oracle.tally(W)[:9].tolist()
 KERNEL, BIAS = "layers/dense/vars/0", "layers/dense/vars/1"
@@ -34,11 +36,11 @@ UP = "../"
 REFUSED = []
 
 
-def refused(message, *marks):
+def refused(message):
     """Register a maker of a file with the regex that what follows its path must match."""
 
     def register(make):
-        REFUSED.append(pytest.param(make, message, id=make.__name__, marks=marks))
+        REFUSED.append(pytest.param(make, message, id=make.__name__))
         return make
 
     return register
@@ -350,10 +352,7 @@ def web_page(folder):
     return folder / "a.h5"
 
 
-@refused(
-    r"a frozen TensorFlow 1 graph; expected a SavedModel folder, a checkpoint or a .keras",
-    needs_tensorflow,
-)
+@refused(r"a frozen TensorFlow 1 graph; expected a SavedModel folder, a checkpoint or a .keras")
 def frozen_graph(folder):
     import tensorflow as tf
 
@@ -364,7 +363,7 @@ def frozen_graph(folder):
     return folder / "a.pb"
 
 
-@refused(r"the graph of a SavedModel; do pass its folder", needs_tensorflow)
+@refused(r"the graph of a SavedModel; do pass its folder")
 def saved_model_pb_alone(folder):
     import tensorflow as tf
 
@@ -1054,7 +1053,6 @@ BROKEN_CHECKPOINTS = {
 }
 
 
-@needs_tensorflow
 @pytest.mark.parametrize("how", BROKEN_CHECKPOINTS)
 def test_refuses_broken_checkpoints(how, checkpoint, tmp_path):
     changes = BROKEN_CHECKPOINTS[how]
@@ -1066,7 +1064,6 @@ def test_refuses_broken_checkpoints(how, checkpoint, tmp_path):
         refusal(path)
 
 
-@needs_tensorflow
 @pytest.mark.parametrize("name", ["a", INDEX])
 def test_names_a_broken_checkpoint_once(name, checkpoint, tmp_path):
     (tmp_path / INDEX).write_bytes((checkpoint.parent / INDEX).read_bytes())
@@ -1074,7 +1071,6 @@ def test_names_a_broken_checkpoint_once(name, checkpoint, tmp_path):
     assert str(tmp_path) not in refusal(tmp_path / name)
 
 
-@needs_tensorflow
 @pytest.mark.parametrize("name", ["a", INDEX])
 def test_a_checkpoint_without_tensorflow_is_one_clear_line(name, checkpoint, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
@@ -1200,7 +1196,6 @@ for seed in range(12):
 """
 
 
-@needs_tensorflow
 def test_an_index_of_right_checksum_does_not_end_the_process(checkpoint, tmp_path):
     for name in (INDEX, DATA):
         (tmp_path / name).write_bytes((checkpoint.parent / name).read_bytes())
