@@ -414,6 +414,19 @@ def test_plot_refuses_another_suffix(run, tmp_path):
     assert "expected a name that ends in .png, .svg, .pdf" in err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["plot", "-o", "p.png"], ["score", "--format", "html"], ["compare", "--format", "html"]],
+)
+def test_missing_matplotlib_is_told_before_any_file_is_read(run, monkeypatch, command):
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
+    code, out, err = run(*command, "gone.keras", "gone.keras")
+    assert (code, out) == (2, "")
+    assert err == (
+        "keras-benford: pictures take matplotlib; do `pip install keras-benford[plots]`\n"
+    )
+
+
 class TestPage:
     @pytest.fixture
     def page(self, run):

@@ -176,6 +176,16 @@ def test_what_cannot_be_used_is_said_in_a_line(run, folder, arguments, data, sai
     assert err.count("\n") == 1
 
 
+def test_missing_packages_are_told_before_any_file_is_read(run, monkeypatch):
+    found = {"matplotlib": "found"}
+    monkeypatch.setattr("importlib.util.find_spec", found.get)
+    code, out, err = run("gone.keras", "--plot", "p.png")
+    assert (code, out) == (2, "")
+    assert err == (
+        "keras-benford: pictures take scikit-learn; do `pip install keras-benford[information]`\n"
+    )
+
+
 def test_one_bad_file_does_not_stop_the_others(run, models, x):
     code, out, err = run("gone.keras", "first.keras", "--format", "json")
     assert code == 1

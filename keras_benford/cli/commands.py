@@ -24,6 +24,7 @@ _SORTED_BY = {
 
 def score(arguments) -> int:
     """`keras-benford score`."""
+    _check_page(arguments)
     results = _sorted(_results(arguments), arguments.sort)
     per_layer = arguments.per_layer
     if per_layer is None:
@@ -46,6 +47,7 @@ def compare(arguments) -> int:
     """`keras-benford compare`."""
     from keras_benford.scoring import compare as compare_scores
 
+    _check_page(arguments)
     results = _results(arguments, expanded=False)
     scores = [result.score for result in results]
     if None in scores:
@@ -90,8 +92,9 @@ def describe(arguments) -> int:
 
 def plot(arguments) -> int:
     """`keras-benford plot`."""
-    from keras_benford.cli.pictures import save_picture
+    from keras_benford.cli.pictures import check_can_be_drawn, save_picture
 
+    check_can_be_drawn(arguments.output)
     results = _results(arguments)
     scores = {result.file: result.score for result in results if result.score is not None}
     if scores:
@@ -101,11 +104,11 @@ def plot(arguments) -> int:
 
 def information(arguments) -> int:
     """`keras-benford information`."""
+    from keras_benford.cli import pictures
     from keras_benford.cli.information import OPTIONS, read_examples, report_on
-    from keras_benford.cli.pictures import check_suffix, save_picture_of_reports
 
     if arguments.plot is not None:
-        check_suffix(arguments.plot)
+        pictures.check_can_be_drawn(arguments.plot, pictures.FOR_REPORTS)
     x = read_examples(arguments.data)
     options = {name: getattr(arguments, name) for name in OPTIONS}
     reports, errors = {}, {}
@@ -132,7 +135,7 @@ def information(arguments) -> int:
         else:
             output.print_information(reports, ranking)
     if arguments.plot is not None and reports:
-        save_picture_of_reports(reports, arguments.plot)
+        pictures.save_picture_of_reports(reports, arguments.plot)
     return 0 if not errors else 1 if reports else 2
 
 
@@ -143,6 +146,14 @@ COMMANDS = {
     "plot": plot,
     "information": information,
 }
+
+
+def _check_page(arguments):
+    """Say before the work if the page that is asked for cannot have its pictures."""
+    if arguments.format == "html":
+        from keras_benford.cli.pictures import check_installed
+
+        check_installed()
 
 
 def _results(arguments, *, expanded=True):

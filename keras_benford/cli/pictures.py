@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,16 +13,16 @@ from keras_benford.scoring import Score
 
 _SUFFIXES = (".png", ".svg", ".pdf")
 
+FOR_SCORES = {"matplotlib": "matplotlib"}
+FOR_REPORTS = {"matplotlib": "matplotlib", "sklearn": "scikit-learn"}
+"""Modules that pictures take, and the packages that have them."""
+
 
 def save_picture(scores: Mapping[str, Score], path: str) -> None:
     """Draw digits and layers of all the scores and write them to a `.png`, `.svg` or `.pdf`.
 
-    Raises:
-        ValueError: if the path ends otherwise.
-        ImportError: if matplotlib is not installed.
-        OSError: if it cannot be written.
+    Raises an OSError if it cannot be written. What else may be wrong `check_can_be_drawn` says.
     """
-    check_suffix(path)
     _figure(scores).savefig(path, dpi=150, bbox_inches="tight")
 
 
@@ -30,7 +31,6 @@ def save_picture_of_reports(reports: Mapping[str, Any], path: str) -> None:
 
     Raises: as `save_picture`.
     """
-    check_suffix(path)
     if len(reports) == 1:
         figure = _empty_figure(14, 7)
         left, right = figure.subfigures(1, 2)
@@ -43,10 +43,24 @@ def save_picture_of_reports(reports: Mapping[str, Any], path: str) -> None:
     figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
-def check_suffix(path: str) -> None:
-    """Refuse what is no name of a picture: a ValueError."""
+def check_can_be_drawn(path: str, packages: Mapping[str, str] = FOR_SCORES) -> None:
+    """Say before long work what would keep its picture from being drawn.
+
+    Raises:
+        ValueError: if this is no name of a picture.
+        ImportError: if a package that it takes is not installed.
+    """
     if Path(path).suffix.lower() not in _SUFFIXES:
         raise ValueError(f"{path}: expected a name that ends in {', '.join(_SUFFIXES)}")
+    check_installed(packages)
+
+
+def check_installed(packages: Mapping[str, str] = FOR_SCORES) -> None:
+    """Name the first of these modules that is not installed, in an ImportError."""
+    for module, package in packages.items():
+        if importlib.util.find_spec(module) is None:
+            extra = "plots" if packages is FOR_SCORES else "information"
+            raise ImportError(f"pictures take {package}; do `pip install keras-benford[{extra}]`")
 
 
 def svg_of(scores: Mapping[str, Score]) -> str:
@@ -71,13 +85,9 @@ def _figure(scores) -> Any:
 
 def _empty_figure(width, height) -> Any:
     """A figure of its own, which pyplot does not know: no window opens."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "pictures take matplotlib; do `pip install keras-benford[plots]`"
-        ) from error
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
