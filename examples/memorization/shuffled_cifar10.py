@@ -13,12 +13,12 @@ from examples.memorization import levels
 SETTING = {
     "problem": "shuffled_cifar10",
     "network": "small_alexnet",
-    "learning_rate": 0.003,
-    "batch_size": 512,
-    "epochs": 40,
+    "learning_rate": 0.001,
+    "batch_size": 128,
+    "epochs": 50,
     "neurons": 256,
     "bins": 100,
-    "look_every": 5,
+    "look_every": 10,
 }
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 QUICK = {"problem": "shuffled_digits", "network": "lenet", "epochs": 2, "look_every": 1}
