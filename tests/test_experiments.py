@@ -2,7 +2,11 @@
 
 import json
 import math
+import os
+import pathlib
+import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -264,3 +268,40 @@ def test_only_what_is_missing_is_run(tmp_path, jobs):
     found = runner.recorded([{"x": 1}, *settings], path)
     assert [record["setting"]["x"] for record in found] == [1, 3, 5]
     assert all(record["environment"]["cores"] > 0 for record in found)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
+def test_a_run_ends_with_the_script_that_is_killed(tmp_path):
+    said = tmp_path / "pid"
+    script = (
+        "from examples.experiments import runner\n"
+        "if __name__ == '__main__':\n"
+        f"    runner.run_missing([{{'said': {str(said)!r}}}], 'tests.runs:wait', 'runs.jsonl')\n"
+    )
+    (tmp_path / "script.py").write_text(script)
+    process = subprocess.Popen(
+        [sys.executable, tmp_path / "script.py"], env=os.environ | {"PYTHONPATH": os.getcwd()}
+    )
+    try:
+        run = int(soon(lambda: said.exists() and said.read_text()))
+    finally:
+        process.kill()
+        process.wait()
+    assert soon(lambda: not is_running(run))
+
+
+def soon(happens):
+    """What a function says, once that is something."""
+    deadline = time.monotonic() + 60
+    while not (found := happens()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def is_running(process):
+    """Whether it is: one that has ended and that nobody asked for its exit code is not."""
+    try:
+        state = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

@@ -11,8 +11,10 @@ import logging
 import multiprocessing
 import os
 import pathlib
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import connection
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -102,7 +104,7 @@ def _in_processes(settings, function, jobs):
     shares = context.Queue()
     for share in _shares_of_cores(jobs):
         shares.put(share)
-    with ProcessPoolExecutor(jobs, context, initializer=_take_share, initargs=(shares,)) as pool:
+    with ProcessPoolExecutor(jobs, context, initializer=_begin, initargs=(shares,)) as pool:
         futures = {pool.submit(run, function, setting): setting for setting in settings}
         try:
             for future in as_completed(futures):
@@ -120,11 +122,18 @@ def _shares_of_cores(jobs):
     return [cores[job::jobs] for job in range(jobs)]
 
 
-def _take_share(shares):
-    """Every backend starts as many threads as the cores that it finds."""
+def _begin(shares):
+    """What a process does first: every backend starts as many threads as the cores it finds."""
+    threading.Thread(target=_end_with_the_script, daemon=True).start()
     share = shares.get()
     if share:
         os.sched_setaffinity(0, share)
+
+
+def _end_with_the_script():
+    """Without it a run would go on for nobody, where its script was killed."""
+    connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _on_ray(settings, function, address):
