@@ -156,7 +156,7 @@ def _picture(found, path):
             ax.set_xlabel(name + nats)
             ax.grid(alpha=0.3)
         row[0].set_ylabel(f"{problem}\ntarget accuracy (%)")
-    figure.suptitle("each marker a network, one look a seed")
+    figure.suptitle("each mark a network; its shape and colour tell the seed")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
