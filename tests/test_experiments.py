@@ -283,10 +283,11 @@ def test_a_run_ends_with_the_script_that_is_killed(tmp_path):
         [sys.executable, tmp_path / "script.py"], env=os.environ | {"PYTHONPATH": os.getcwd()}
     )
     try:
-        run = int(soon(lambda: said.exists() and said.read_text()))
+        run = soon(lambda: said.exists() and said.read_text())
     finally:
         process.kill()
         process.wait()
+    assert run
     assert soon(lambda: not is_running(run))
 
 
