@@ -24,6 +24,7 @@ from rich.table import Table
 
 from examples.experiments import datasets, models, records
 from examples.experiments.runner import positive
+from examples.experiments.shuffled import Shuffled
 from keras_benford import MLHEarlyStopping, plots
 
 # The settings of each data set: network, learning rate of Adam, batch size, most epochs.
@@ -128,7 +129,7 @@ def train(args, data, way, held_out, callback):
     """One training. Returns its result as a dict, its history and the model."""
     build, learning_rate, batch_size, epochs = SETTINGS[args.dataset]
     epochs = args.epochs or epochs
-    # The same seed gives the same initial weights and the same order of the data.
+    # The same seed gives the same initial weights.
     keras.utils.set_random_seed(args.seed)
     model = build(data.input_shape, data.n_classes)
     model.compile(
@@ -142,13 +143,13 @@ def train(args, data, way, held_out, callback):
     # A folder a training: TensorBoard would draw two in one as one curve.
     folder = f"{time.strftime('%Y%m%d-%H%M%S')} {way.replace('%', 'percent')}"
     tensorboard = keras.callbacks.TensorBoard(args.out / "tensorboard" / folder)
+    training, validation = datasets.split(data, held_out, args.seed)
     began = time.perf_counter()
     history = model.fit(
-        data.x_train,
-        data.y_train,
-        batch_size=args.batch_size or batch_size,
+        Shuffled(*training, args.batch_size or batch_size, args.seed),
+        shuffle=False,
         epochs=epochs,
-        validation_split=held_out,
+        validation_data=validation if held_out else None,
         callbacks=[*callbacks, judge, tensorboard, *([] if shows_logs else [EpochBar()])],
         verbose=2 if shows_logs else 0,
     ).history

@@ -15,8 +15,10 @@ import pytest
 pytest.importorskip("sklearn")
 
 from examples.experiments import datasets, models, records, runner, stopping, training
+from examples.experiments.shuffled import Shuffled
 from keras_benford import MLHEarlyStopping, score
 from tests.backends import needs_tensorflow
+from tests.training import classifier, two_classes
 
 SETTING = {
     "network": "lenet",
@@ -134,6 +136,35 @@ def test_a_split_holds_its_share_out_and_loses_nothing(share):
     assert len(x_held_out) == len(y_held_out) == round(300 * share)
     both = {picture.tobytes() for picture in (*x, *x_held_out)}
     assert both == {picture.tobytes() for picture in data.x_train}
+
+
+def test_fit_takes_the_examples_in_a_new_order_each_epoch():
+    x, y = two_classes(n=50)
+    model, by_hand = (classifier("sgd") for _ in range(2))
+    epochs, seed, size = 3, 7, 16
+    model.fit(Shuffled(x, y, size, seed), shuffle=False, epochs=epochs, verbose=0)
+    rng = np.random.default_rng(seed)
+    rng.permutation(len(x))  # which `fit` draws and does not use: it resets the data as it begins
+    for _ in range(epochs):
+        order = rng.permutation(len(x))
+        for start in range(0, len(x), size):
+            chosen = order[start : start + size]
+            by_hand.train_on_batch(x[chosen], y[chosen])
+    for trained, expected in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(trained, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_shuffled_batches_hold_each_example_once():
+    batches = Shuffled(np.arange(50), -np.arange(50), 16, seed=0)
+    orders = []
+    for _ in range(2):
+        x, y = map(np.concatenate, zip(*(batches[i] for i in range(len(batches))), strict=True))
+        assert sorted(x) == list(range(50))
+        np.testing.assert_array_equal(y, -x)
+        orders.append(list(x))
+        batches.on_epoch_end()
+    assert orders[0] != orders[1]
+    assert [len(batches[i][0]) for i in range(len(batches))] == [16, 16, 16, 2]
 
 
 @pytest.mark.parametrize("network", [models.small_alexnet, models.lenet, models.mlp])

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from examples.experiments import datasets, models, stopping
+from examples.experiments.shuffled import Shuffled
 from keras_benford import MLHEarlyStopping, score
 
 CACHE = "runs/data"
@@ -59,16 +60,17 @@ def train(setting):
         judge, setting["check_every"], setting.get("until", {}), setting.get("updates"), classes
     )
     initial_mlh = score(model).mlh
+    batches = Shuffled(*training, setting["batch_size"], setting["seed"])
     model.fit(
-        *training,
-        batch_size=setting["batch_size"],
+        batches,
+        shuffle=False,
         epochs=setting["epochs"],
         callbacks=[watch.benford, watch],
         verbose=0,
     )
     return {
         "initial_mlh": round(initial_mlh, 6),
-        "steps": -(-len(training[0]) // setting["batch_size"]),
+        "steps": len(batches),
         "checks": watch.checks,
     }
 

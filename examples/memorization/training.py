@@ -15,6 +15,7 @@ import keras
 import numpy as np
 
 from examples.experiments import models
+from examples.experiments.shuffled import Shuffled
 from examples.experiments.training import cross_entropy
 from examples.memorization import problems
 from keras_benford import InformationMonitor, score
@@ -49,8 +50,8 @@ def train(setting):
     if "look_every" in setting:
         monitor = InformationMonitor(probe, every=setting["look_every"], bins=setting["bins"])
     model.fit(
-        *problem.train,
-        batch_size=setting["batch_size"],
+        Shuffled(*problem.train, setting["batch_size"], setting["seed"]),
+        shuffle=False,
         epochs=setting["epochs"],
         callbacks=[monitor] if monitor else [],
         verbose=0,
