@@ -145,14 +145,15 @@ def train(args, data, way, held_out, callback):
     tensorboard = keras.callbacks.TensorBoard(args.out / "tensorboard" / folder)
     training, validation = datasets.split(data, held_out, args.seed)
     began = time.perf_counter()
-    history = model.fit(
-        Shuffled(*training, args.batch_size or batch_size, args.seed),
-        shuffle=False,
-        epochs=epochs,
-        validation_data=validation if held_out else None,
-        callbacks=[*callbacks, judge, tensorboard, *([] if shows_logs else [EpochBar()])],
-        verbose=2 if shows_logs else 0,
-    ).history
+    with Shuffled(*training, args.batch_size or batch_size, args.seed) as batches:
+        history = model.fit(
+            batches,
+            shuffle=False,
+            epochs=epochs,
+            validation_data=validation if held_out else None,
+            callbacks=[*callbacks, judge, tensorboard, *([] if shows_logs else [EpochBar()])],
+            verbose=2 if shows_logs else 0,
+        ).history
     seconds = time.perf_counter() - began - judge.seconds
     epochs_run = len(history["loss"])
     result = {

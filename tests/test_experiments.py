@@ -1,5 +1,6 @@
 """What the experiments share: runs that resume, rules of stopping, trainings that are watched."""
 
+import gc
 import json
 import math
 import os
@@ -7,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import time
+import weakref
 
 import keras
 import numpy as np
@@ -83,7 +85,8 @@ def test_rules_applied_to_the_record_stop_where_the_callbacks_would():
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Adam(3e-3), loss, metrics=["accuracy"])
         callback = MLHEarlyStopping(monitor, patience=2)
-        model.fit(x, y, 64, 12, verbose=0, callbacks=[callback])
+        batches = Shuffled(x, y, 64, seed=0)
+        model.fit(batches, shuffle=False, epochs=12, verbose=0, callbacks=[callback])
         end = stopping.stop_by(monitor, 2, record["checks"])
         best = stopping.best_by(monitor, record["checks"]) if end is None else end.best
         assert best == callback.best_epoch
@@ -165,6 +168,18 @@ def test_shuffled_batches_hold_each_example_once():
         batches.on_epoch_end()
     assert orders[0] != orders[1]
     assert [len(batches[i][0]) for i in range(len(batches))] == [16, 16, 16, 2]
+
+
+def test_nothing_holds_the_arrays_after_a_training():
+    arrays = [array.copy() for array in two_classes()]
+    held = [weakref.ref(array) for array in arrays]
+    model = classifier()
+    with Shuffled(*arrays, 64, seed=0) as batches:
+        model.fit(batches, shuffle=False, epochs=2, verbose=0)
+    assert [len(part) for part in batches[0]] == [0, 0]
+    del arrays
+    gc.collect()
+    assert [reference() for reference in held] == [None, None]
 
 
 @pytest.mark.parametrize("network", [models.small_alexnet, models.lenet, models.mlp])

@@ -13,6 +13,9 @@ import numpy as np
 class Shuffled(keras.utils.PyDataset):
     """Batches of arrays, to be passed to `fit` with `shuffle=False`.
 
+    As a context manager it lets go of the arrays at its end. TensorFlow holds a data set for as
+    long as the process runs: many trainings in one would fill the memory.
+
     Args:
         x: inputs `(n, ...)`.
         y: labels `(n, ...)`.
@@ -36,3 +39,11 @@ class Shuffled(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self._order = self._rng.permutation(len(self._x))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # Empty batches and not none at all: TensorFlow may be fetching some ahead.
+        self._order = self._order[:0].copy()
+        self._x, self._y = self._x[:0].copy(), self._y[:0].copy()

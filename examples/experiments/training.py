@@ -60,17 +60,17 @@ def train(setting):
         judge, setting["check_every"], setting.get("until", {}), setting.get("updates"), classes
     )
     initial_mlh = score(model).mlh
-    batches = Shuffled(*training, setting["batch_size"], setting["seed"])
-    model.fit(
-        batches,
-        shuffle=False,
-        epochs=setting["epochs"],
-        callbacks=[watch.benford, watch],
-        verbose=0,
-    )
+    with Shuffled(*training, setting["batch_size"], setting["seed"]) as batches:
+        model.fit(
+            batches,
+            shuffle=False,
+            epochs=setting["epochs"],
+            callbacks=[watch.benford, watch],
+            verbose=0,
+        )
     return {
         "initial_mlh": round(initial_mlh, 6),
-        "steps": len(batches),
+        "steps": -(-len(training[0]) // setting["batch_size"]),
         "checks": watch.checks,
     }
 

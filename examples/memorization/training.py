@@ -49,13 +49,14 @@ def train(setting):
     monitor = None
     if "look_every" in setting:
         monitor = InformationMonitor(probe, every=setting["look_every"], bins=setting["bins"])
-    model.fit(
-        Shuffled(*problem.train, setting["batch_size"], setting["seed"]),
-        shuffle=False,
-        epochs=setting["epochs"],
-        callbacks=[monitor] if monitor else [],
-        verbose=0,
-    )
+    with Shuffled(*problem.train, setting["batch_size"], setting["seed"]) as batches:
+        model.fit(
+            batches,
+            shuffle=False,
+            epochs=setting["epochs"],
+            callbacks=[monitor] if monitor else [],
+            verbose=0,
+        )
     result = {part: _judged(model, *getattr(problem, part)) for part in ("train", "val", "target")}
     found = report(model, probe, neurons=setting["neurons"], bins=setting["bins"])
     result |= {
