@@ -231,6 +231,11 @@ def test_rho_is_scipy_s_pooled_within_and_between(trainings):
     assert low <= predictors.pooled(x, y) <= high
 
 
+def test_what_is_equal_in_all_ranks_nothing():
+    x = np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]])
+    np.testing.assert_array_equal(predictors.within_runs(x, x), [1, 0])
+
+
 @pytest.mark.parametrize("split", table1.SPLITS)
 @pytest.mark.parametrize("method", ["gpr", "symbolic"])
 def test_a_regression_is_judged_on_what_it_has_not_seen(method, split, trainings, tmp_path):

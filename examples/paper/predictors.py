@@ -53,10 +53,14 @@ def interval(x, y, *, resamples=400, seed=0):
 
 
 def row_correlations(x, y):
-    """`(n,)` Spearman's rho of the rows of two matrices; ties have their mean rank."""
+    """`(n,)` Spearman's rho of the rows of two matrices; ties have their mean rank.
+
+    Where all of a row are equal it is 0, as by chance.
+    """
     x, y = (stats.rankdata(values, axis=1) for values in (x, y))
     x, y = (values - values.mean(axis=1, keepdims=True) for values in (x, y))
-    return (x * y).sum(axis=1) / np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    spread = np.sqrt((x**2).sum(axis=1) * (y**2).sum(axis=1))
+    return np.divide((x * y).sum(axis=1), spread, out=np.zeros_like(spread), where=spread > 0)
 
 
 def regression(setting):
