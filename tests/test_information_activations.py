@@ -319,8 +319,17 @@ class TestRefusals:
             (X[:0], ValueError, "`x`: expected examples; received none"),
             (iter(()), ValueError, "`x`: expected examples; received none"),
             ([X, X[:9]], ValueError, "equally many examples; received 9, 50 of them"),
+            ("x.npy", TypeError, "expected arrays of examples, or batches; received 'x.npy'"),
         ],
-        ids=["labels too", "labels", "another shape", "none", "an empty data set", "two lengths"],
+        ids=[
+            "labels too",
+            "labels",
+            "another shape",
+            "none",
+            "an empty data set",
+            "two lengths",
+            "a file",
+        ],
     )
     def test_of_examples(self, x, error, said):
         with pytest.raises(error, match=said):

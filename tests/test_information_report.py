@@ -191,6 +191,23 @@ class TestRank:
         assert (found.kendall, found.spearman, found.regret) == (None, None, None)
         assert "regret" not in repr(found)
 
+    def test_has_no_agreement_with_accuracies_that_are_all_the_same(self, models):
+        found = rank(models, X, looking_for="shortcuts", accuracies=[0.5] * 4)
+        assert np.isnan([found.kendall, found.spearman]).all()
+        assert found.regret == 0
+        assert json.loads(found.to_json())["spearman"] is None
+
+    def test_puts_a_model_without_a_figure_last(self, models):
+        dead = mlp()
+        dead.set_weights([np.zeros_like(weights) for weights in dead.get_weights()])
+        given = {"dead": dead, **models}
+        for looking_for in ("shortcuts", "memorization"):
+            found = rank(given, X, looking_for=looking_for, accuracies=range(5))
+            assert found.names[-1] == "dead"
+            record = json.loads(found.to_json())
+            assert record["models"][-1]["mutual_information"] is None
+            assert record["kendall"] is None
+
     @pytest.mark.parametrize(
         ("arguments", "error", "said"),
         [
@@ -198,10 +215,25 @@ class TestRank:
             ({"by": "mlh"}, ValueError, "'mutual_information' or 'entropy'"),
             ({"models": [mlp(name="one")]}, ValueError, "expected two or more; received 1"),
             ({"models": [mlp(name="a"), mlp(name="a")]}, ValueError, "received a, a; do pass a d"),
-            ({"accuracies": [1.0]}, ValueError, "one for each of 2 models; received 1"),
+            ({"models": ["a.keras", "b.keras"]}, TypeError, "a Keras model; received 'a.keras'"),
+            ({"accuracies": [1.0]}, ValueError, r"number for each of a, b; received \[1.0\]"),
+            ({"accuracies": {"b": 1, "c": 0}}, ValueError, r"each of a, b; received \[1.0\]"),
+            ({"accuracies": [1, np.nan]}, ValueError, r"a finite number.*; received \[1.0, nan\]"),
             ({"x": iter([X])}, TypeError, "what can be read once"),
+            ({"x": None}, TypeError, "expected arrays of examples, or batches; received None"),
         ],
-        ids=["fault", "measure", "one model", "one name", "accuracies", "generator"],
+        ids=[
+            "fault",
+            "measure",
+            "one model",
+            "one name",
+            "files",
+            "accuracies",
+            "a name without accuracy",
+            "no accuracy",
+            "generator",
+            "no examples",
+        ],
     )
     def test_says_what_it_cannot_do(self, arguments, error, said):
         given = {"models": [mlp(name="a"), mlp(name="b")], "x": X, "looking_for": "shortcuts"}

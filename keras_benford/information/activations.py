@@ -99,7 +99,8 @@ def activations(
         ValueError: where there is no such layer, none by default, or the examples do not fit.
         NotFiniteError: a ValueError, where an activation is not finite; it names neuron and
             example.
-        TypeError: where `x` is a tuple, which is likely examples and labels.
+        TypeError: where `model` is no Keras model, or `x` is a tuple, which is likely examples and
+            labels.
     """
     recorder = Recorder(model, layers, position=position, before_activation=before_activation)
     return recorder(x, neurons=neurons, batch_size=batch_size, seed=seed, progress=progress)
@@ -109,8 +110,15 @@ class Recorder:
     """`activations` of one model, to be taken again and again: under JAX it is compiled once."""
 
     def __init__(self, model, layers=None, *, position=None, before_activation=True):
+        import keras
+
         from keras_benford.digits import backends
 
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"`model`: expected a Keras model; received {model!r}; do load a file by "
+                "keras.saving.load_model"
+            )
         if not model.built:
             raise ValueError("`model`: expected weights; received a model that is not built")
         self.model = model

@@ -18,7 +18,8 @@ def batches(x: Any, batch_size: int, model: Any) -> Iterator[Any]:
         model: what they are for.
 
     Raises:
-        TypeError: for a tuple of arrays, which is likely examples and labels.
+        TypeError: for a tuple of arrays, which is likely examples and labels, and for what is
+            neither arrays nor batches.
         ValueError: where there are no examples or no end of them, or arrays of different lengths.
     """
     if isinstance(x, tuple):
@@ -31,7 +32,9 @@ def batches(x: Any, batch_size: int, model: Any) -> Iterator[Any]:
     if _comes_in_batches(x):
         found = (batch[0] if isinstance(batch, (tuple, list)) else batch for batch in _iterate(x))
     else:
-        x = keras.tree.map_structure(_as_array, x)
+        given, x = x, keras.tree.map_structure(_as_array, x)
+        if any(part.ndim == 0 for part in keras.tree.flatten(x)):
+            raise TypeError(f"`x`: expected arrays of examples, or batches; received {given!r}")
         lengths = {len(part) for part in keras.tree.flatten(x)}
         if len(lengths) != 1:
             raise ValueError(

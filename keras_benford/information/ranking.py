@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from keras_benford.information.report import Report, report
-from keras_benford.information.values import check_option
+from keras_benford.information.values import check_option, number
 
 LOOKING_FOR = ("shortcuts", "memorization")
 MEASURES = ("mutual_information", "entropy")
@@ -49,12 +49,18 @@ class Ranking:
 
     @property
     def kendall(self) -> float | None:
-        """Kendall's tau-b of the ranking with the true accuracies; None without them."""
+        """Kendall's tau-b of the ranking with the true accuracies; None without them.
+
+        NaN where they are all the same, or a model has no figure to rank it by.
+        """
         return self._agreement("kendalltau")
 
     @property
     def spearman(self) -> float | None:
-        """Spearman's rho of the ranking with the true accuracies; None without them."""
+        """Spearman's rho of the ranking with the true accuracies; None without them.
+
+        NaN as for `kendall`.
+        """
         return self._agreement("spearmanr")
 
     @property
@@ -65,7 +71,7 @@ class Ranking:
         return float(self.accuracies.max() - self.accuracies[0])
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain dicts, lists, strings and numbers."""
+        """Everything as plain dicts, lists, strings and numbers; what is undefined is None."""
         of_models = {
             "entropy": self.entropy,
             "mutual_information": self.mutual_information,
@@ -74,11 +80,11 @@ class Ranking:
         return {
             "looking_for": self.looking_for,
             "by": self.by,
-            "kendall": self.kendall,
-            "spearman": self.spearman,
+            "kendall": number(self.kendall),
+            "spearman": number(self.spearman),
             "regret": self.regret,
             "models": [
-                {"name": name, **{key: float(values[i]) for key, values in of_models.items()}}
+                {"name": name, **{key: number(float(each[i])) for key, each in of_models.items()}}
                 for i, name in enumerate(self.names)
             ],
         }
@@ -95,6 +101,8 @@ class Ranking:
     def _agreement(self, name):
         if self.accuracies is None:
             return None
+        if np.ptp(self.accuracies) == 0:
+            return np.nan
         from scipy import stats
 
         sign = 1 if HIGH_IS_GOOD[self.looking_for, self.by] else -1
@@ -141,7 +149,7 @@ def rank(
     check_option("looking_for", looking_for, LOOKING_FOR)
     check_option("by", by, MEASURES)
     if not isinstance(models, Mapping):
-        names = [model.name for model in models]
+        names = [getattr(model, "name", repr(model)) for model in models]
         if len(set(names)) < len(names):
             raise ValueError(
                 f"`models`: expected different names; received {', '.join(names)}; do pass a dict"
@@ -151,13 +159,8 @@ def rank(
         raise ValueError(f"`models`: expected two or more; received {len(models)}")
     if hasattr(x, "__next__"):
         raise TypeError("`x`: expected examples for each model; received what can be read once")
-    if isinstance(accuracies, Mapping):
-        accuracies = [accuracies[name] for name in models]
-    if accuracies is not None and len(accuracies) != len(models):
-        raise ValueError(
-            f"`accuracies`: expected one for each of {len(models)} models; received "
-            f"{len(accuracies)}"
-        )
+    if accuracies is not None:
+        accuracies = _in_order(accuracies, list(models))
     are_reports = [isinstance(model, Report) for model in models.values()]
     if all(are_reports) and (x is not None or options):
         raise ValueError("`x`: expected nothing beside reports; received examples or options")
@@ -179,5 +182,18 @@ def rank(
         mutual_information=figures["mutual_information"][order],
         looking_for=looking_for,
         by=by,
-        accuracies=None if accuracies is None else np.asarray(accuracies, np.float64)[order],
+        accuracies=None if accuracies is None else accuracies[order],
     )
+
+
+def _in_order(accuracies, names):
+    """`(n_models,)` float64: the true accuracy of each model."""
+    if isinstance(accuracies, Mapping):
+        accuracies = [accuracies[name] for name in names if name in accuracies]
+    found = np.asarray(accuracies, np.float64)
+    if found.shape != (len(names),) or not np.isfinite(found).all():
+        raise ValueError(
+            f"`accuracies`: expected a finite number for each of {', '.join(names)}; received "
+            f"{found.tolist()}"
+        )
+    return found

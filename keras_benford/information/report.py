@@ -16,7 +16,7 @@ import numpy as np
 from keras_benford.information.activations import Activations, Recorder
 from keras_benford.information.entropy import neuron_entropy
 from keras_benford.information.mutual_information import mutual_information
-from keras_benford.information.values import most_tied
+from keras_benford.information.values import most_tied, number
 
 READING = (
     "Beside networks of the same architecture, on the same examples: low entropy and high mutual "
@@ -135,13 +135,13 @@ class Report:
             "samples": len(self.activations.values),
             "neurons": len(self.entropy),
             **self.settings,
-            "mean_entropy": _number(self.mean_entropy),
-            "mean_mutual_information": _number(self.mean_mutual_information),
+            "mean_entropy": number(self.mean_entropy),
+            "mean_mutual_information": number(self.mean_mutual_information),
             "dead": int(self.dead.sum()),
             "duplicates": len(self.duplicates),
             "tied": self.tied,
             "layers": [
-                {key: _number(value) for key, value in vars(layer).items()} for layer in self.layers
+                {key: number(value) for key, value in vars(layer).items()} for layer in self.layers
             ],
         }
 
@@ -224,7 +224,3 @@ def report(
 
 def _mean(pairs):
     return float(pairs.mean()) if pairs.size else np.nan
-
-
-def _number(value):
-    return None if isinstance(value, float) and np.isnan(value) else value

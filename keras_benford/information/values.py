@@ -1,4 +1,4 @@
-"""What is handed in -> activations as `(n_samples, n_neurons)` float64, and checks of options."""
+"""What is handed in -> activations as `(n_samples, n_neurons)` float64, checks; NaN for JSON."""
 
 from typing import Any
 
@@ -90,3 +90,8 @@ def most_tied(values: np.ndarray) -> np.ndarray:
     (places,) = np.nonzero(starts.T.ravel())
     lengths = np.diff(np.append(places, ordered.size))
     return np.maximum.reduceat(lengths, np.flatnonzero(places % len(values) == 0))
+
+
+def number(value: Any) -> Any:
+    """The value as JSON has it: None in place of a NaN."""
+    return None if isinstance(value, float) and np.isnan(value) else value
