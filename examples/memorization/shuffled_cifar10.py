@@ -13,9 +13,12 @@ from examples.memorization import levels
 SETTING = {
     "problem": "shuffled_cifar10",
     "network": "small_alexnet",
-    "learning_rate": 0.001,
+    # So started, and by such steps, it learns labels of which all are redrawn. From PyTorch's
+    # default, and by steps of 0.001, it had 31 % of them after 50 epochs.
+    "initializer": "kaiming_uniform",
+    "learning_rate": 0.0003,
     "batch_size": 128,
-    "epochs": 50,
+    "epochs": 40,
     "neurons": 256,
     "bins": 100,
     "look_every": 10,

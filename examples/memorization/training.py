@@ -3,7 +3,8 @@
 A setting is a dict with
 
 - `problem` and `level`, see `problems`;
-- `widths` of a multilayer perceptron's hidden layers, or `network`, one of `models.NETWORKS`;
+- `widths` of a multilayer perceptron's hidden layers, or `network`, one of `models.NETWORKS`, and
+  `initializer` of its kernels, one of `models.INITIALIZERS`;
 - `l2`, the factor of the squared kernels in the loss of a perceptron;
 - `learning_rate` (of Adam), `batch_size`, `epochs` and `seed`;
 - `neurons`, at most how many to look at, and `bins` of their entropy;
@@ -88,7 +89,8 @@ def train(setting):
 
 def _network(setting, input_shape, n_classes):
     if "network" in setting:
-        return models.NETWORKS[setting["network"]](input_shape, n_classes, models.pytorch_default())
+        initializer = models.INITIALIZERS[setting["initializer"]]()
+        return models.NETWORKS[setting["network"]](input_shape, n_classes, initializer)
     regularizer = keras.regularizers.L2(setting["l2"]) if setting["l2"] else None
     return keras.Sequential(
         [
