@@ -191,11 +191,13 @@ class TestRank:
         assert (found.kendall, found.spearman, found.regret) == (None, None, None)
         assert "regret" not in repr(found)
 
-    def test_has_no_agreement_with_accuracies_that_are_all_the_same(self, models):
-        found = rank(models, X, looking_for="shortcuts", accuracies=[0.5] * 4)
-        assert np.isnan([found.kendall, found.spearman]).all()
-        assert found.regret == 0
-        assert json.loads(found.to_json())["spearman"] is None
+    def test_has_no_agreement_where_all_are_the_same(self, models):
+        same = dict.fromkeys("abcd", mlp())
+        for given, accuracies in ((models, [0.5] * 4), (same, [0.5, 0.4, 0.3, 0.2])):
+            found = rank(given, X, looking_for="shortcuts", accuracies=accuracies)
+            assert np.isnan([found.kendall, found.spearman]).all()
+            assert found.regret == 0
+            assert json.loads(found.to_json())["spearman"] is None
 
     def test_puts_a_model_without_a_figure_last(self, models):
         dead = mlp()

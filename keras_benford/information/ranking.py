@@ -51,7 +51,7 @@ class Ranking:
     def kendall(self) -> float | None:
         """Kendall's tau-b of the ranking with the true accuracies; None without them.
 
-        NaN where they are all the same, or a model has no figure to rank it by.
+        NaN where they or the figures are all the same, or a model has no figure.
         """
         return self._agreement("kendalltau")
 
@@ -101,12 +101,12 @@ class Ranking:
     def _agreement(self, name):
         if self.accuracies is None:
             return None
-        if np.ptp(self.accuracies) == 0:
-            return np.nan
         from scipy import stats
 
         sign = 1 if HIGH_IS_GOOD[self.looking_for, self.by] else -1
         promise = sign * getattr(self, self.by)
+        if 0 in (np.ptp(promise), np.ptp(self.accuracies)):
+            return np.nan
         return float(getattr(stats, name)(promise, self.accuracies).statistic)
 
 

@@ -1,4 +1,4 @@
-"""What is handed in -> activations as `(n_samples, n_neurons)` float64, checks; NaN for JSON."""
+"""What goes in and out: activations as `(n_samples, n_neurons)` float64, options, JSON numbers."""
 
 from typing import Any
 
