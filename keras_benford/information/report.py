@@ -21,9 +21,10 @@ from keras_benford.information.values import most_tied, number
 READING = (
     "Beside networks of the same architecture, on the same examples: low entropy and high mutual "
     "information point to a shortcut (few patterns, in many neurons), high entropy and low mutual "
-    "information to memorised labels. One network's figures by themselves say nothing."
+    "information to memorised labels. Our own runs show the latter in perceptrons, not in a small "
+    "convolutional network. One network's figures by themselves say nothing."
 )
-"""What the figures are known to indicate: arXiv 2210.09404."""
+"""What the figures are known to indicate: arXiv 2210.09404, and runs in `examples/memorization`."""
 
 # Correlated more closely than this, in absolute value, a neuron is another one, scaled and shifted.
 _DUPLICATE = 1 - 1e-6
