@@ -124,8 +124,8 @@ def rank(
     The two faults have opposite signs: networks that rely on a shortcut have low entropy and high
     mutual information, those that memorised labels high entropy and low mutual information. So the
     ranking must be told which one to look for. Figures can be compared among models of one
-    architecture, on the same examples. So the paper has it; in runs of our own memorised labels did
-    not show in a small convolutional network on CIFAR-10, but in perceptrons on MNIST.
+    architecture, on the same examples. In runs of our own memorised labels showed in perceptrons on
+    MNIST, not in a small convolutional network on CIFAR-10.
 
     Args:
         models: a dict of models by name, or a list of models, which go by their own names. Reports
