@@ -4,6 +4,7 @@ import collections
 import faulthandler
 import os
 import pathlib
+import re
 import time
 
 import numpy as np
@@ -83,7 +84,7 @@ SCORE = kb.score
 HARM = {
     crash: "crashed with -6",
     hang: "hung",
-    take_memory: "took",
+    take_memory: r"took \d+ MB",
     raise_another: "KeyError",
     raise_lines: "not one line",
     raise_without_path: "the message does not start with the path",
@@ -99,10 +100,11 @@ def test_harm_is_noticed(harm, samples, monkeypatch):
         first.append(path)
         return SCORE(path, **kwargs) if len(first) == 1 else harm(path)
 
-    monkeypatch.setattr(fuzz_files, "MARGIN", 0.5)
+    if harm is hang:  # The others get all the time that a busy machine may need.
+        monkeypatch.setattr(fuzz_files, "MARGIN", 0.5)
     monkeypatch.setattr(fuzz_files.kb, "score", score)
     (outcome,) = outcomes(samples, [0]).values()
-    assert outcome.startswith("BAD: " + HARM[harm])
+    assert re.match("BAD: " + HARM[harm], outcome)
 
 
 def test_wrong_counts_are_noticed(samples, tmp_path):
