@@ -153,6 +153,12 @@ def test_table_2_has_the_accuracies_at_the_stops(tmp_path):
     last = samples[0.4].last
     assert f"{statistics.mean(last):.1f} ± {statistics.stdev(last):.1f} (3)" in line
     assert "55.5 ± 1.8 (100)" in line
+    better = np.array(samples["mlh"].last) - samples["eic"].last
+    row = f"| EIC | {better.mean():.1f} ± {better.std(ddof=1):.1f} | {(better > 0).sum()} of 3 |"
+    assert row in text
+    t = better.mean() / (better.std(ddof=1) / 3**0.5)
+    assert f"{row} {2 * stats.t.sf(abs(t), 2):.2g} |" in text
+    assert text.count("authors: last weights") == 1  # not beside the rules that are not theirs
 
 
 def test_holm_s_correction():
