@@ -176,7 +176,8 @@ def _pairs(found):
             pairs = getattr(found["mlh"], which), getattr(found[way], which)
             better = np.subtract(*pairs)
             row += [mean_and_spread(better), f"{np.sum(better > 0)} of {len(better)}"]
-            row.append(f"{stats.ttest_rel(*pairs).pvalue:.2g}" if len(better) > 1 else "")
+            # Undefined where all differences are the same.
+            row.append(f"{stats.ttest_rel(*pairs).pvalue:.2g}" if np.ptp(better) else "")
         rows.append(row)
     header = ["MLH against", "last: points", "better", "p", "best: points", "better", "p"]
     return command.markdown(header, rows)
