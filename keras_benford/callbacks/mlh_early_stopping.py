@@ -44,8 +44,8 @@ class MLHEarlyStopping(Checks, keras.callbacks.EarlyStopping):
 
     Args:
         monitor: `"scaled_eic"` (default), `"eic"`, `"symbolic_eic"` or `"mlh"`. All but `"mlh"`
-            need an accuracy among the metrics. On CIFAR-10 `"symbolic_eic"` and `"mlh"` stopped
-            earlier and did better than the default, on digits alike (README, "Which criterion").
+            need an accuracy among the metrics. On CIFAR-10 `"symbolic_eic"` stopped no later than
+            the default and did as well or better (README, "Which criterion").
         min_delta: smallest change that counts as an improvement.
         patience: number of checks without improvement after which training stops.
         verbose: 1 prints when it stops and what it restores.
