@@ -12,6 +12,7 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from scipy import stats
 
 from examples.experiments import command, records
 from examples.paper.setting import QUICK, SMALL_ALEXNET
@@ -26,6 +27,7 @@ NAMES = {
     "uniform": "uniform (0, 1)",
     "bad": "bad",
 }
+UNUSUAL = ("normal", "uniform", "bad")
 
 RUNS = 5
 """Seeds, by default."""
@@ -77,7 +79,22 @@ def draw(found, picture):
         "runs in which it rose",
         "test accuracy (%)",
     ]
-    return f"Mean ± standard deviation.\n\n{command.markdown(header, rows)}\n"
+    table = f"Mean ± standard deviation.\n\n{command.markdown(header, rows)}\n"
+    usual = [values for name, values in by_name.items() if name not in UNUSUAL]
+    return table + _agreement({"all": [*by_name.values()], "the usual initialisations": usual})
+
+
+def _agreement(groups):
+    """A line on whether a higher MLH after training goes with a higher test accuracy."""
+    found = []
+    for name, values in groups.items():
+        if sum(map(len, values)) > 2:
+            _, after, accuracy = np.concatenate(values).T
+            rho = stats.spearmanr(after, accuracy).statistic
+            found.append(f"{rho:.2f} over {name} ({len(after)} networks)")
+    if not found:
+        return ""
+    return f"\nSpearman's rho of MLH after training and test accuracy: {', '.join(found)}.\n"
 
 
 def _picture(by_name, subject, path):
