@@ -22,7 +22,7 @@ DATASETS = {
     "stanford_dogs": "Stanford-Dogs",
     "aircraft": "Aircraft",
 }
-UPDATES = 300
+UPDATES = 500
 
 RUNS = 1
 """Seeds, by default."""
