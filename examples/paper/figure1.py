@@ -12,9 +12,9 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
-from scipy import stats
 
 from examples.experiments import command, records
+from examples.paper import predictors
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
 NAMES = {
@@ -90,7 +90,7 @@ def _agreement(groups):
     for name, values in groups.items():
         if sum(map(len, values)) > 2:
             _, after, accuracy = np.concatenate(values).T
-            rho = stats.spearmanr(after, accuracy).statistic
+            rho = predictors.pooled(after, accuracy)
             found.append(f"{rho:.2f} over {name} ({len(after)} networks)")
     if not found:
         return ""
