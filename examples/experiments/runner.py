@@ -59,8 +59,10 @@ def recorded(settings, path):
 
 def run(function, setting):
     """The results of one run, with its seconds and what it ran on; or a line on why it failed."""
-    # It warns of a program for each network, which is what many runs make.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # TensorFlow warns of a program for each network, which is what many runs make, and urllib3 of
+    # each try to download what cannot be had, which is one line in the end.
+    for noisy in ("tensorflow", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     module, name = function.split(":")
     began = time.perf_counter()
     try:
