@@ -316,6 +316,24 @@ def test_only_what_is_missing_is_run(tmp_path, jobs):
     assert all(record["environment"]["cores"] > 0 for record in found)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processes have no cores here")
+def test_runs_side_by_side_have_as_many_threads_as_cores(tmp_path):
+    script, path = tmp_path / "script.py", tmp_path / "runs.jsonl"
+    # As the papers' scripts do, it has NumPy loaded before a process knows its cores.
+    script.write_text(
+        "import numpy\n"
+        "from examples.experiments import runner\n"
+        "if __name__ == '__main__':\n"
+        "    settings = [{'x': x} for x in range(2)]\n"
+        f"    runner.run_missing(settings, 'tests.runs:cores_and_threads', {str(path)!r}, jobs=2)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(pathlib.Path(__file__).parents[1])}
+    subprocess.run([sys.executable, script], env=environment, check=True, timeout=120)
+    found = records.read(path)
+    assert len(found) == 2
+    assert all(record["threads"] <= record["usable"] for record in found)
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
 def test_a_run_ends_with_the_script_that_is_killed(tmp_path):
     said = tmp_path / "pid"

@@ -237,6 +237,18 @@ def test_rho_is_scipy_s_pooled_within_and_between(trainings):
     assert low <= predictors.pooled(x, y) <= high
 
 
+def test_the_best_checks_are_those_of_each_run(trainings):
+    lines = table1.best_checks(predictors.points(trainings), trainings[0]).splitlines()
+    (mlh,), (loss,) = ([line for line in lines if name in line] for name in ("| MLH", "n loss |"))
+    best = [max(range(30), key=record["checks"]["mlh"].__getitem__) for record in trainings]
+    at = [record["checks"]["step"][i] / 10 for record, i in zip(trainings, best, strict=True)]
+    accuracies = [r["checks"]["val_accuracy"][i] for r, i in zip(trainings, best, strict=True)]
+    median, mean = statistics.median(at), 100 * statistics.mean(accuracies)
+    assert f"{median:.1f} ({min(at):.1f} to {max(at):.1f}) | {mean:.1f} ± " in mlh
+    lowest = statistics.mean(min(record["checks"]["val_loss"]) for record in trainings)
+    assert f"| {lowest:.3f} ± " in loss
+
+
 def test_what_is_equal_in_all_ranks_nothing():
     x = np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0]])
     np.testing.assert_array_equal(predictors.within_runs(x, x), [1, 0])

@@ -16,6 +16,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import connection
 
+import threadpoolctl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -125,11 +126,16 @@ def _shares_of_cores(jobs):
 
 
 def _begin(shares):
-    """What a process does first: every backend starts as many threads as the cores it finds."""
+    """What a process does first: every backend starts as many threads as the cores it finds.
+
+    NumPy's linear algebra is there by then, with threads for all cores, which would wait for each
+    other on one.
+    """
     threading.Thread(target=_end_with_the_script, daemon=True).start()
     share = shares.get()
     if share:
         os.sched_setaffinity(0, share)
+        threadpoolctl.threadpool_limits(len(share))
 
 
 def _end_with_the_script():

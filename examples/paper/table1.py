@@ -3,7 +3,8 @@
 Small AlexNets train on nine tenths of CIFAR-10 without stopping, and are judged on the last tenth
 three times an epoch. Over all these points, Spearman's rho of the validation accuracy with the
 training accuracy A, with MLH and the criteria, and with what regressions make of A and MLH; apart
-from that within each run, and across the runs at the same check.
+from that within each run, and across the runs at the same check. And which check each of them would
+take as the best of its run.
 
     python -m examples.paper.table1 --jobs 2
 """
@@ -81,6 +82,7 @@ def draw(found, fits, picture):
         "runs, and over draws of the test part for regressions."
     )
     tables = [_rank_table(values, target) for target in predictors.TARGETS]
+    tables.append(best_checks(values, found[0]))
     if fits:
         tables += [_regression_table(fits), _formulas(fits)]
     return "\n\n".join([text, *tables]) + "\n"
@@ -105,6 +107,37 @@ def _rank_table(values, target):
         )
     what = {"val_accuracy": "validation accuracy", "val_loss": "validation loss, negated"}[target]
     header = [f"rho with {what}", "authors", "ours", "within runs", "across runs at a check"]
+    return command.markdown(header, rows)
+
+
+def best_checks(values, record):
+    """A table of the checks at which each predictor and target is at its best, and the last ones.
+
+    Args:
+        values: of all points, see `predictors.points`.
+        record: of one of the runs, for the epochs.
+    """
+    epochs = np.array(record["checks"]["step"]) / record["steps"]
+    runs = np.arange(len(values["mlh"]))
+    targets = {"val_loss": "validation loss", "val_accuracy": "validation accuracy"}
+    rows = []
+    for name, shown in (NAMES | targets).items():
+        best = np.nanargmax(values[name], axis=1)
+        low, median, high = np.quantile(epochs[best], (0, 0.5, 1))
+        rows.append(
+            [
+                shown,
+                f"{median:.1f} ({low:.1f} to {high:.1f})",
+                records.mean_and_spread((100 * values["val_accuracy"][runs, best]).tolist()),
+                records.mean_and_spread((-values["val_loss"][runs, best]).tolist(), 3),
+            ]
+        )
+    header = [
+        "best check of each run by",
+        "its epoch, median (range)",
+        "validation accuracy there (%)",
+        "validation loss there",
+    ]
     return command.markdown(header, rows)
 
 
