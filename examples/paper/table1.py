@@ -3,8 +3,8 @@
 Small AlexNets train on nine tenths of CIFAR-10 without stopping, and are judged on the last tenth
 three times an epoch. Over all these points, Spearman's rho of the validation accuracy with the
 training accuracy A, with MLH and the criteria, and with what regressions make of A and MLH; apart
-from that within each run, and across the runs at the same check. And which check each of them would
-take as the best of its run.
+from that within each run, and across the runs at the same check. And which check of each run A,
+MLH and the criteria would take as the best.
 
     python -m examples.paper.table1 --jobs 2
 """
@@ -111,7 +111,7 @@ def _rank_table(values, target):
 
 
 def best_checks(values, record):
-    """A table of the checks at which each predictor and target is at its best, and the last ones.
+    """A table of the checks at which each predictor and target is at its best in its run.
 
     Args:
         values: of all points, see `predictors.points`.
