@@ -36,7 +36,7 @@ TRAININGS = {
     "synthetic_uniform": _MLP,
     "mnist": _LENET,
     "fashion_mnist": _LENET,
-    "seqmnist": {"network": "lstm", "batch_size": 512, "epochs": 10, "updates": 100},
+    "seqmnist": {"network": "lstm", "batch_size": 512, "epochs": 10, "updates": 400},
     "cifar10": {"network": "small_alexnet", "batch_size": 512, "epochs": 10},
 }
 
@@ -52,7 +52,7 @@ def settings(runs):
             **rule,
             **training,
             "dataset": dataset,
-            # What ends within an epoch is checked there.
+            # A check beside those at the ends of epochs, where an epoch has as many updates.
             "check_every": training.get("updates", "epoch"),
             "seed": seed,
         }
@@ -120,7 +120,7 @@ def draw(found, of_sets, picture):
 def _picture(networks, data, path):
     figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
     at = np.arange(len(networks))
-    parts = ((-0.15, 0, "untrained", "white"), (0.15, 1, "trained", "tab:blue"))
+    parts = ((-0.15, 0, "untrained", "silver"), (0.15, 1, "trained", "tab:blue"))
     for offset, column, label, color in parts:
         values = [each[:, column] for each in networks.values()]
         boxes = axes.boxplot(
@@ -129,15 +129,16 @@ def _picture(networks, data, path):
             widths=0.25,
             manage_ticks=False,
             patch_artist=True,
-            medianprops={"color": "black"},
+            # Most boxes are too flat to have a colour inside.
+            boxprops={"edgecolor": color, "facecolor": color},
+            medianprops={"color": color, "linewidth": 3},
         )
-        for box in boxes["boxes"]:
-            box.set_facecolor(color)
         boxes["boxes"][0].set_label(f"networks, {label}")
     own = [data.get(dataset, np.nan) for dataset in networks]
     axes.plot(at, own, "D", color="black", mfc="tab:orange", label="the data itself")
     runs = [f"{len(each)} run{'s' * (len(each) > 1)}" for each in networks.values()]
-    names = [f"{SETS[name][0]}\n{n}" for name, n in zip(networks, runs, strict=True)]
+    names = [SETS[name][0].replace("-", "-\n") for name in networks]
+    names = [f"{name}\n{n}" for name, n in zip(names, runs, strict=True)]
     axes.set_xticks(at, names)
     axes.axhline(0, color="grey", linewidth=0.8)
     axes.set(ylabel="MLH", title="data sets, and networks trained on them")
