@@ -160,9 +160,11 @@ def check_files(folder):
                     lambda _, item: item[()] if isinstance(item, h5py.Dataset) else None
                 )
     if (folder / "state.json").exists():
-        for record in json.loads((folder / "state.json").read_text())["records"][:1]:
-            assert (folder / record["training_file"]).exists()
-            assert record["best_file"] is None or (folder / record["best_file"]).exists()
+        record = json.loads((folder / "state.json").read_text())["record"]
+        weights = record["weights"]
+        named = [record["training_file"], record["arrays_file"], weights["best"]]
+        for name in (*named, *weights["recent"], *record.get("files", ())):
+            assert name is None or (folder / name).exists(), name
 
 
 def train(folder, beside, epoch_done):

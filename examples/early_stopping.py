@@ -1,16 +1,22 @@
 """Early stopping without a validation set, beside the ways of stopping that people use.
 
-From the same initial weights it trains a network four times: with `MLHEarlyStopping` on all the
-training data, with Keras' EarlyStopping on the loss of 10 % and of 20 % that are held out, and for
-all epochs. The test set is looked at only to say what each was worth.
+From the same initial weights it trains a network six times: with `ChurnEarlyStopping`, which
+watches the predictions, and with `MLHEarlyStopping`, which watches the weights, both on all the
+training data; with Keras' EarlyStopping on the loss of 10 % and of 20 % that are held out; and for
+all epochs. Churn is watched on inputs that are not trained on, and on mixtures of training inputs
+in their place. Test labels are looked at only to say what each was worth.
 
     python -m examples.early_stopping                       # handwritten digits, 300 labels
-    python -m examples.early_stopping --label-noise 0.2     # where it goes wrong
+    python -m examples.early_stopping --label-noise 0.2     # a fifth of the labels redrawn
     python -m examples.early_stopping --dataset cifar10     # full CIFAR-10 through tfds.load
+
+Inputs that are not trained on are, of the digits, those that are left over; of a data set that is
+trained on whole, the first half of its test part, and the second half is scored.
 """
 
 import argparse
 import csv
+import math
 import os
 import pathlib
 import time
@@ -25,7 +31,8 @@ from rich.table import Table
 from examples.experiments import datasets, models, records
 from examples.experiments.runner import positive
 from examples.experiments.shuffled import Shuffled
-from keras_benford import MLHEarlyStopping, plots
+from keras_benford import ChurnEarlyStopping, MLHEarlyStopping, plots
+from keras_benford.measures import CRITERIA
 
 # The settings of each data set: network, learning rate of Adam, batch size, most epochs.
 SETTINGS = {
@@ -36,7 +43,7 @@ SETTINGS = {
 
 
 def main(argv=None):
-    """Run the four trainings, print the table and write everything to `--out`."""
+    """Run the trainings, print the table and write everything to `--out`."""
     parser = argument_parser()
     args = parser.parse_args(argv)
     if args.train_size is not None and args.train_size < 10:
@@ -51,20 +58,32 @@ def main(argv=None):
             label_noise=args.label_noise,
             data_dir=args.data_dir,
         )
+        data = datasets.with_unseen(data)
         args.out.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    stopping = MLHEarlyStopping(args.monitor, patience=args.patience, verbose=1)
+    mlh = MLHEarlyStopping(args.monitor, patience=args.patience, verbose=1)
+    churn = [
+        ChurnEarlyStopping(data.x_train, each, args.patience, verbose=1)
+        for each in (data.x_unseen, "mixed")
+    ]
     ways = {
-        f"MLHEarlyStopping ({args.monitor})": (0.0, stopping),
+        "ChurnEarlyStopping, unseen inputs": (0.0, churn[0]),
+        "ChurnEarlyStopping, mixed inputs": (0.0, churn[1]),
+        f"MLHEarlyStopping ({args.monitor})": (0.0, mlh),
         "val_loss, 10 % held out": (0.1, validation_stopping(args.patience)),
         "val_loss, 20 % held out": (0.2, validation_stopping(args.patience)),
         "no early stopping": (0.0, None),
     }
+    if args.only:
+        ways = {way: ways[way] for way in ways if any(each in way for each in args.only)}
+    if not ways:
+        parser.error(f"--only: expected part of the name of a way; received {args.only}")
     console = Console()
     print(
         f"{args.dataset}: {len(data.x_train):,} training and {len(data.x_test):,} test pictures, "
-        f"label noise {args.label_noise:g}, seed {args.seed}"
+        f"{len(data.x_unseen):,} without labels, label noise {args.label_noise:g}, "
+        f"seed {args.seed}"
     )
     results = []
     for way, (held_out, callback) in ways.items():
@@ -72,10 +91,10 @@ def main(argv=None):
         result, history, model = train(args, data, way, held_out, callback)
         results.append(result)
         print(f"test accuracy {100 * result['test_accuracy']:.1f} %")
-        if callback is stopping:
-            save(args.out, model, history, stopping)
+        if way == next(iter(ways)):
+            save(args.out, model, history, callback)
         if args.record:
-            rounded = {key: [round(v, 5) for v in values] for key, values in history.items()}
+            rounded = {key: [_rounded(v) for v in values] for key, values in history.items()}
             records.append(args.record, result | {"history": rounded})
     console.rule("what it was worth, from the same initial weights", align="left")
     console.print(table_of(results))
@@ -101,12 +120,13 @@ def argument_parser():
         help="of labels to redraw",
     )
     parser.add_argument(
-        "--monitor", choices=("scaled_eic", "eic", "symbolic_eic", "mlh"), default="scaled_eic"
+        "--monitor", choices=(*CRITERIA, "mlh"), default="symbolic_eic", help="of the weights"
     )
     parser.add_argument("--patience", type=positive, default=8, help="in epochs (default: 8)")
     parser.add_argument("--epochs", type=positive, help="most epochs (default: by data set)")
     parser.add_argument("--batch-size", type=positive, help="default: by data set")
     parser.add_argument("--seed", type=seed, default=0, help="0 to 2^32 - 1 (default: 0)")
+    parser.add_argument("--only", nargs="+", metavar="WAY", help="ways by a part of their name")
     parser.add_argument("--data-dir", help="folder of TensorFlow Datasets")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs/early_stopping"))
     parser.add_argument("--record", type=pathlib.Path, help="append each result to this JSONL file")
@@ -119,6 +139,11 @@ def seed(text):
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"expected 0 to 2^32 - 1; received {text}")
     return number
+
+
+def _rounded(value):
+    """As JSON has it: None in place of a NaN."""
+    return round(value, 5) if math.isfinite(value) else None
 
 
 def validation_stopping(patience):
@@ -139,7 +164,7 @@ def train(args, data, way, held_out, callback):
     )
     judge = TestAccuracy(data)
     callbacks = [callback] if callback else []
-    shows_logs = isinstance(callback, MLHEarlyStopping)
+    shows_logs = hasattr(callback, "measures")
     # A folder a training: TensorBoard would draw two in one as one curve.
     folder = f"{time.strftime('%Y%m%d-%H%M%S')} {way.replace('%', 'percent')}"
     tensorboard = keras.callbacks.TensorBoard(args.out / "tensorboard" / folder)
@@ -167,6 +192,7 @@ def train(args, data, way, held_out, callback):
         "most_epochs": epochs,
         "epochs": epochs_run,
         "restored_epoch": callback.best_epoch + 1 if callback else epochs_run,
+        "restored": getattr(callback, "restore", "best") if callback else "last",
         "seconds": round(seconds, 2),
         "test_accuracy": judge.accuracy(),
         "best_test_accuracy": max(history["test_accuracy"]),
@@ -228,7 +254,8 @@ def save(out, model, history, stopping):
         writer = csv.writer(file)
         writer.writerow(["epoch", *history])
         writer.writerows([e, *row] for e, row in enumerate(zip(*history.values(), strict=True), 1))
-    above, _ = plots.history(history, restored_epoch=stopping.best_epoch)
+    restored = stopping.best_epoch if stopping else None
+    above, _ = plots.history(history, restored_epoch=restored)
     above.figure.savefig(out / "curves.png", dpi=150)
     model.save(out / "model.keras")
 
@@ -250,14 +277,15 @@ def table_of(results):
 
 
 def verdict(results):
-    """One sentence that says whether the first way was the best."""
-    first, *others = results
-    best = max(others, key=lambda result: result["test_accuracy"])
-    points = 100 * (first["test_accuracy"] - best["test_accuracy"])
-    if abs(points) < 0.05:
-        return f"{first['way']} did as well as the best of the others: {best['way']}."
-    side = "better, {:.1f} points above" if points > 0 else "worse, {:.1f} points below"
-    return f"{first['way']} did {side.format(abs(points))} the best of the others: {best['way']}."
+    """A sentence on which way was the best, and one on each of ours that was not."""
+    best = max(results, key=lambda result: result["test_accuracy"])
+    said = [f"Best: {best['way']}."]
+    for result in results:
+        points = 100 * (best["test_accuracy"] - result["test_accuracy"])
+        if result is not best and result["way"].startswith(("Churn", "MLH")):
+            below = f"{points:.1f} points below it" if points >= 0.05 else "as good"
+            said.append(f"{result['way']}: {below}.")
+    return " ".join(said)
 
 
 if __name__ == "__main__":

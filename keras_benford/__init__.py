@@ -13,15 +13,25 @@ if TYPE_CHECKING:
         context,
         criteria,
         digits,
+        inference,
         information,
+        inputs,
+        measures,
         metrics,
         plots,
+        predictions,
+        rules,
         scoring,
         selection,
         statistics,
         weights,
     )
-    from keras_benford.callbacks import BenfordMonitor, InformationMonitor, MLHEarlyStopping
+    from keras_benford.callbacks import (
+        BenfordMonitor,
+        ChurnEarlyStopping,
+        InformationMonitor,
+        MLHEarlyStopping,
+    )
     from keras_benford.criteria import aic, bic, eic, scaled_eic, symbolic_eic
     from keras_benford.digits import digit_counts, leading_digits
     from keras_benford.metrics import MLH, WeightsMLH
@@ -57,6 +67,7 @@ _MODULE_OF = {
     "MLH": "metrics",
     "WeightsMLH": "metrics",
     "BenfordMonitor": "callbacks",
+    "ChurnEarlyStopping": "callbacks",
     "InformationMonitor": "callbacks",
     "MLHEarlyStopping": "callbacks",
 }
@@ -65,6 +76,7 @@ __all__ = [
     "BENFORD",
     "MLH",
     "BenfordMonitor",
+    "ChurnEarlyStopping",
     "InformationMonitor",
     "LayerScore",
     "MLHEarlyStopping",
@@ -79,15 +91,20 @@ __all__ = [
     "digit_counts",
     "digits",
     "eic",
+    "inference",
     "information",
+    "inputs",
     "iter_weights",
     "js_divergence",
     "kl_divergence",
     "leading_digits",
     "mean_absolute_deviation",
+    "measures",
     "metrics",
     "mlh",
     "plots",
+    "predictions",
+    "rules",
     "scaled_eic",
     "score",
     "scoring",

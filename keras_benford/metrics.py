@@ -11,9 +11,9 @@ from typing import Any
 import keras
 import numpy as np
 from keras import backend, ops
-from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from keras_benford import digits, statistics
+from keras_benford._keras import in_stateless_scope
 from keras_benford.digits import backends, tensors
 from keras_benford.selection import Patterns, select
 
@@ -92,7 +92,8 @@ class WeightsMLH(keras.metrics.Metric):
 
     A saved model comes back without the binding between metric and model, because a metric does
     not save its model. Until `bind(model)` is called, or one of this package's callbacks does so,
-    the metric is NaN and warns once.
+    the metric is NaN and warns once. Frozen weights do not count, as training never changes them,
+    unless `include` names them; where all are frozen, it is NaN and warns once, too.
 
     Args:
         model: the model whose weights to count, built or not yet; None to bind it later.
@@ -158,30 +159,35 @@ class WeightsMLH(keras.metrics.Metric):
         if self.model is None:
             # JAX asks inside a step as well, and before the callbacks that may bind it.
             if not in_stateless_scope():
-                self._warn_once()
+                self._warn_once(
+                    "expected a bound model; received none, as after loading one from a file; do "
+                    "call `metric.bind(model)`, or fit with a callback of keras_benford"
+                )
             return ops.cast(float("nan"), self.dtype)
         if self._at_reset is not None and in_stateless_scope():
             return ops.cast(self._at_reset, self.dtype)
         return self._of_weights()
 
     def _of_weights(self):
+        if self.include is None and not self.model.trainable_weights:
+            self._warn_once(
+                "expected weights that training changes; received a model of which all are frozen, "
+                "as for an evaluation; do name those to count in `include`"
+            )
+            return ops.cast(float("nan"), self.dtype)
         # Anew each time, which in a graph is once: layers may be added, quantised, adapted.
-        selection = select(self.model, include=self.include, exclude=self.exclude)
+        which = {"include": self.include, "exclude": self.exclude}
+        selection = select(self.model, **which, trainable=True)
         with backends.with_64_bits():
             tallies = tensors.tally_each([weight.value() for weight in selection.counted])
             tally = ops.sum(tallies, axis=0)
             value = ops.where(tally[10] == 0, statistics.mlh(tally[:9]), float("nan"))
             return ops.cast(value, self.dtype)
 
-    def _warn_once(self):
+    def _warn_once(self, why):
         if not self._warned:
             self._warned = True
-            warnings.warn(
-                f"Metric {self.name!r} (WeightsMLH) reports NaN: expected a bound model; received "
-                "none, as after loading one from a file; do call `metric.bind(model)`, or fit with "
-                "a callback of keras_benford.",
-                stacklevel=3,
-            )
+            warnings.warn(f"Metric {self.name!r} (WeightsMLH) reports NaN: {why}.", stacklevel=3)
 
     def get_config(self):
         return {**super().get_config(), "include": self.include, "exclude": self.exclude}

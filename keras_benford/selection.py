@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keras_benford import _keras
+
 Patterns = str | Sequence[str] | None
 
 KERNELS = frozenset(
@@ -72,6 +74,7 @@ class Weight:
         value: a function of no arguments that gives the tensor to count, or, for a weight in a
             file, its values in chunks. A kernel under LoRA is given merged.
         guessed: whether only its shape tells that it counts.
+        frozen: whether training leaves it as it is; None in a file, which does not say.
     """
 
     path: str
@@ -79,6 +82,7 @@ class Weight:
     dtype: str
     value: Callable[[], Any]
     guessed: bool = False
+    frozen: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,13 @@ class Selection:
     skipped: tuple[Skipped, ...]
 
 
-def select(model: Any, *, include: Patterns = None, exclude: Patterns = None) -> Selection:
+def select(
+    model: Any,
+    *,
+    include: Patterns = None,
+    exclude: Patterns = None,
+    trainable: bool = False,
+) -> Selection:
     """Sort a model's weights into those that count and those that do not.
 
     A variable that several layers or sub-models share counts once. Under LoRA the merged kernel
@@ -111,6 +121,8 @@ def select(model: Any, *, include: Patterns = None, exclude: Patterns = None) ->
         include: a glob pattern on weight paths, or a list of them. The weights that match are
             counted whatever their role, and no others. By default the random-initialised ones.
         exclude: a glob pattern, or a list of them; the weights that match are left out.
+        trainable: whether frozen weights (`trainable=False`) are left out unless `include` names
+            them: training never changes them, and they may be most of a model.
 
     Returns:
         A `Selection`; both parts in the order of `model.weights`.
@@ -122,18 +134,24 @@ def select(model: Any, *, include: Patterns = None, exclude: Patterns = None) ->
     """
     weights = _weights(model)
     owners = _owners(model)
+    trained = {id(weight) for weight in model.trainable_weights}
     candidates = []
     for weight, path in zip(weights, unique_paths(w.path for w in weights), strict=True):
         layer = owners.get(id(weight), model)
         classes = tuple(cls.__name__ for cls in type(layer).__mro__)
         candidates.append(
             _Candidate(
-                Weight(path, tuple(weight.shape), *_dtype_and_value(layer, weight)),
+                Weight(
+                    path,
+                    tuple(weight.shape),
+                    *_dtype_and_value(layer, weight),
+                    frozen=not any(id(each) in trained for each in _made_of(layer, weight)),
+                ),
                 weight.name,
                 classes,
             )
         )
-    return _sorted(candidates, model.name, include, exclude)
+    return _sorted(candidates, model.name, include, exclude, trainable)
 
 
 def select_stored(
@@ -175,7 +193,7 @@ class _Candidate:
     classes: tuple[str, ...]
 
 
-def _sorted(candidates, model_name, include, exclude):
+def _sorted(candidates, model_name, include, exclude, trainable=False):
     paths = [candidate.weight.path for candidate in candidates]
     included = None if include is None else _matching("include", include, paths, model_name)
     excluded = () if exclude is None else _matching("exclude", exclude, paths, model_name)
@@ -191,6 +209,8 @@ def _sorted(candidates, model_name, include, exclude):
         elif reason is None:
             reason = reason_not_counted(candidate.classes, candidate.role, len(weight.shape))
             guessed = weight.guessed
+            if reason is None and trainable and weight.frozen:
+                reason = "frozen: training does not change it"
         if reason is None:
             counted.append(dataclasses.replace(weight, guessed=guessed))
         else:
@@ -258,8 +278,7 @@ def _role_in_saved_model(name):
 
 
 def _weights(model):
-    is_layer = hasattr(model, "weights") and hasattr(model, "_flatten_layers")
-    if not is_layer or isinstance(model, type):
+    if not _keras.is_layer(model) or isinstance(model, type):
         raise TypeError(
             f"`model`: expected a Keras model or layer; received {type(model).__name__}; "
             "do pass the model itself."
@@ -288,10 +307,10 @@ def unique_paths(paths: Iterable[str]) -> list[str]:
 def _owners(model):
     """Map each variable's id to the innermost layer that holds it."""
     owners = {}
-    for layer in model._flatten_layers():
+    for layer in _keras.flat_layers(model):
         inner = {
             id(weight)
-            for child in layer._flatten_layers(include_self=False, recursive=False)
+            for child in _keras.flat_layers(layer, include_self=False, recursive=False)
             for weight in child.weights
         }
         owners.update((id(w), layer) for w in layer.weights if id(w) not in inner)
@@ -300,11 +319,21 @@ def _owners(model):
 
 def _dtype_and_value(layer, weight):
     """What to count of a weight, and how to get it; under LoRA the merged kernel."""
-    merged = getattr(layer, "lora_enabled", False) and weight.name in ("kernel", "embeddings")
-    if merged and "float" in weight.dtype:
+    if _is_merged(layer, weight) and "float" in weight.dtype:
         # Keras merges it, and saves it, in the dtype that it computes with.
         return str(layer.compute_dtype), lambda: getattr(layer, weight.name)
     return str(weight.dtype), lambda: weight.value
+
+
+def _is_merged(layer, weight):
+    return getattr(layer, "lora_enabled", False) and weight.name in ("kernel", "embeddings")
+
+
+def _made_of(layer, weight):
+    """The variables that make up what is counted of a weight: under LoRA its factors, too."""
+    if not _is_merged(layer, weight):
+        return [weight]
+    return [weight, *(each for each in layer.weights if each.name.startswith("lora_"))]
 
 
 def _dtype_reason(dtype):

@@ -182,6 +182,6 @@ class OwnTrainStep(keras.Sequential):
 def test_a_model_with_methods_of_its_own_may_log_the_accuracy(kind):
     model = kind([keras.Input((8,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    callback = kb.MLHEarlyStopping()
+    callback = kb.MLHEarlyStopping("eic")
     model.fit(*two_classes(), callbacks=[callback], verbose=0)
     assert callback.history["accuracy"] == [0.25]

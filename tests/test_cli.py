@@ -96,7 +96,7 @@ class TestScore:
         }
         assert set(found) == {"file", "format", "model", "layers", "skipped"} | figures
         about = {"path", "shape", "dtype", "guessed"}
-        assert set(found["layers"][0]) == about | figures | {"mean", "std"}
+        assert set(found["layers"][0]) == about | figures | {"mean", "std", "frozen"}
         assert set(found["skipped"][0]) == about | {"reason"}
 
     def test_csv_has_a_row_a_file_or_a_row_a_layer(self, run):

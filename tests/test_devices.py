@@ -45,7 +45,7 @@ def test_counts_and_decisions_are_those_of_the_whole_weights(kind, tmp_path):
     history = result["history"]
     assert result["score"]["counts"] == result["counts"]
     assert "did not improve for 3 checks" in result["stop_reason"]
-    assert result["best"] == min(history["scaled_eic"])
+    assert result["best"] == min(history["symbolic_eic"])
     assert result["score"]["mlh"] == history["mlh"][history["step"].index(result["best_step"])]
     assert len(result["layers"]) == 2
     ends = [

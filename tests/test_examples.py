@@ -30,47 +30,59 @@ def test_the_first_steps_of_the_readme_run(capsys):
     code = re.search(r"```python\n(import keras\n.*?)```", readme, re.DOTALL)[1]
     exec(compile(code, "README.md", "exec"), {})
     said = capsys.readouterr().out
-    assert "MLHEarlyStopping: scaled_eic did not improve for 8 checks; restored" in said
+    assert "MLHEarlyStopping: symbolic_eic did not improve for 8 checks; restored" in said
     assert "not counted, a bias: starts from a constant: sequential" in said
 
 
 @needs_tensorflow  # which writes TensorBoard's files
-def test_early_stopping_compares_four_ways_and_writes_its_results(tmp_path, capsys):
+def test_early_stopping_compares_six_ways_and_writes_its_results(tmp_path, capsys):
     record = tmp_path / "runs.jsonl"
     early_stopping.main(
-        ["--train-size", "60", "--epochs", "3", "--out", str(tmp_path), "--record", str(record)]
+        ["--train-size", "120", "--epochs", "7", "--out", str(tmp_path), "--record", str(record)]
     )
     said = capsys.readouterr().out
-    ways = ["MLHEarlyStopping (scaled_eic)", "10 % held out", "20 % held out", "no early stopping"]
+    ways = (
+        *("ChurnEarlyStopping, unseen", "ChurnEarlyStopping, mixed", "MLHEarlyStopping (symbolic"),
+        *("10 % held out", "20 % held out", "no early stopping"),
+    )
     assert all(said.count(way) >= 2 for way in ways)
+    assert "120 training and 1,000 test pictures, 677 without labels" in said
     assert "MLHEarlyStopping: training ended" in said
-    runs = records.read(record)
-    assert [run["epochs"] for run in runs] == [3, 3, 3, 3]
+    runs = {way: run for way in ways for run in records.read(record) if way in run["way"]}
+    assert [run["epochs"] for run in runs.values()] == [7] * 6
     # From the same weights and the same order of the data, the first epoch is the same.
-    assert runs[0]["history"]["loss"][0] == pytest.approx(runs[3]["history"]["loss"][0], rel=1e-5)
+    first = [runs[way]["history"]["loss"][0] for way in (*ways[:3], ways[-1])]
+    np.testing.assert_allclose(first, first[0], rtol=1e-5)
     with (tmp_path / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert {"epoch", "accuracy", "test_accuracy", "mlh", "scaled_eic"} <= set(rows[0])
+    assert {"epoch", "accuracy", "test_accuracy", "churn", "unseen_churn"} <= set(rows[0])
     saved = keras.models.load_model(tmp_path / "model.keras")
-    restored = rows[runs[0]["restored_epoch"] - 1]
-    assert kb.score(saved).mlh == pytest.approx(float(restored["mlh"]))
-    assert runs[0]["test_accuracy"] == float(restored["test_accuracy"])
+    data = datasets.load("digits", train_size=120)
+    accuracy = np.mean(saved.predict(data.x_test, verbose=0).argmax(axis=1) == data.y_test)
+    assert runs[ways[0]]["test_accuracy"] == pytest.approx(accuracy)
+    weights = runs[ways[2]]
+    restored = weights["history"]["test_accuracy"][weights["restored_epoch"] - 1]
+    assert weights["test_accuracy"] == pytest.approx(restored, abs=1e-5)
     assert (tmp_path / "curves.png").stat().st_size > 10_000
     assert list((tmp_path / "tensorboard").rglob("events*"))
 
 
 @pytest.mark.parametrize(
     ("accuracy", "said"),
-    [(0.95, "better, 5.0 points above"), (0.90, "as well as"), (0.80, "worse, 10.0 points below")],
+    [
+        (0.95, "Best: Churn. MLH: 15.0 points below it."),
+        (0.90, "Best: Churn. MLH: 10.0 points below it."),
+        (0.80, "Best: theirs. Churn: 10.0 points below it. MLH: 10.0 points below it."),
+    ],
 )
 def test_the_verdict_says_when_the_result_is_not_in_favour(accuracy, said):
     results = [
-        {"way": "ours", "test_accuracy": accuracy},
+        {"way": "Churn", "test_accuracy": accuracy},
+        {"way": "MLH", "test_accuracy": 0.80},
         {"way": "theirs", "test_accuracy": 0.90},
         {"way": "worst", "test_accuracy": 0.10},
     ]
-    assert said in early_stopping.verdict(results)
-    assert early_stopping.verdict(results).endswith("theirs.")
+    assert early_stopping.verdict(results) == said
 
 
 @pytest.mark.parametrize(
@@ -79,6 +91,7 @@ def test_the_verdict_says_when_the_result_is_not_in_favour(accuracy, said):
         ["--label-noise", "2"],
         ["--dataset", "cifar100"],
         ["--monitor", "val_loss"],
+        ["--only", "refit"],
         ["--epochs", "0"],
         ["--batch-size", "-1"],
         ["--train-size", "5000"],

@@ -38,6 +38,7 @@ def test_the_logs_have_what_a_report_on_the_weights_of_the_epoch_has():
     assert history["mutual_information"] == [each.mean_mutual_information for each in reports]
     assert monitor.history == {
         "epoch": [0, 1, 2],
+        "step": [2, 4, 6],
         "entropy": history["entropy"],
         "mutual_information": history["mutual_information"],
     }

@@ -22,7 +22,7 @@ def scalars(folder, tag):
 def test_mlh_and_the_criterion_are_scalars_of_each_epoch(tmp_path):
     callbacks = [kb.MLHEarlyStopping(), keras.callbacks.TensorBoard(tmp_path)]
     history = classifier().fit(*two_classes(), epochs=3, callbacks=callbacks, verbose=0).history
-    for key in ("mlh", "scaled_eic"):
+    for key in ("mlh", "symbolic_eic"):
         assert scalars(tmp_path / "train", f"epoch_{key}") == pytest.approx(history[key], rel=1e-6)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras.src.trainers.data_adapters.generator_data_adapter import GeneratorDataAdapter
 
+from keras_benford.measures import Measure
 from tests.backends import BACKEND
 
 # Keras says so at the end of every first epoch whose length it did not know.
@@ -48,6 +49,17 @@ def classifier(optimizer="adam", metrics=("accuracy",), seed=0, **compile_argume
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, metrics=list(metrics), **compile_arguments)
     return model
+
+
+class Scripted(Measure):
+    """A measure that reads its numbers from a list."""
+
+    def __init__(self, name, values):
+        self.name = name
+        self._numbers = iter(values)
+
+    def __call__(self, evidence):
+        return next(self._numbers)
 
 
 class Recorder(keras.callbacks.Callback):

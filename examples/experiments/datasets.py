@@ -33,7 +33,8 @@ class Dataset:
     """Inputs `(n, ...)` float32 in [0, 1] and labels `(n,)`: int64, or float32 without classes.
 
     Pictures are `(n, height, width, channels)`; `seqmnist` is `(n, 784, 1)`; synthetic inputs are
-    `(n, 64)`. `n_classes` is 0 where there is a number to predict.
+    `(n, 64)`. `n_classes` is 0 where there is a number to predict. `x_unseen` are inputs that are
+    in neither part, where not all of the training part was asked for.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Dataset:
     x_test: np.ndarray
     y_test: np.ndarray
     n_classes: int = 10
+    x_unseen: np.ndarray | None = None
 
     @property
     def input_shape(self):
@@ -85,12 +87,23 @@ def load(name, *, seed=0, train_size=None, label_noise=0.0, data_dir=None, cache
     size = n if train_size is None else train_size
     if not 0 < size <= n:
         raise ValueError(f"`train_size`: expected 1 to {n} pictures; received {size}.")
-    chosen = rng.permutation(n)[:size]
+    chosen, others = np.split(rng.permutation(n), [size])
+    unseen = data.x_train[others]
     labels = data.y_train[chosen]
     if label_noise:
         redrawn = rng.random(size) < label_noise
         labels[redrawn] = rng.integers(data.n_classes, size=redrawn.sum())
-    return replace(data, x_train=data.x_train[chosen], y_train=labels)
+    return replace(data, x_train=data.x_train[chosen], y_train=labels, x_unseen=unseen)
+
+
+def with_unseen(data):
+    """The data with inputs that are in neither part: the first half of the test part, at need."""
+    if len(data.x_unseen):
+        return data
+    half = len(data.x_test) // 2
+    return replace(
+        data, x_unseen=data.x_test[:half], x_test=data.x_test[half:], y_test=data.y_test[half:]
+    )
 
 
 def split(data, share, seed):

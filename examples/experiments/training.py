@@ -22,12 +22,12 @@ from scipy.special import logsumexp
 
 from examples.experiments import datasets, models, stopping
 from examples.experiments.shuffled import Shuffled
-from keras_benford import MLHEarlyStopping, score
+from keras_benford import score
+from keras_benford.callbacks import Monitor
 
 CACHE = "runs/data"
 """Where data sets are kept as `NAME.npz`, below the folder from which a script is started."""
 
-_FOREVER = 10**9
 _MISSING = {}
 
 
@@ -65,7 +65,7 @@ def train(setting):
             batches,
             shuffle=False,
             epochs=setting["epochs"],
-            callbacks=[watch.benford, watch],
+            callbacks=[watch.monitor, watch],
             verbose=0,
         )
     return {
@@ -78,7 +78,7 @@ def train(setting):
 class Watch(keras.callbacks.Callback):
     """Judges the model at each check, and ends training when all rules would have.
 
-    To be put behind `benford`, the callback that does the checks.
+    To be put behind `monitor`, the callback that does the checks.
 
     Args:
         parts: `(x, y)` by the name of the part.
@@ -88,7 +88,7 @@ class Watch(keras.callbacks.Callback):
         classes: whether labels are classes, or numbers.
 
     Attributes:
-        benford: an `MLHEarlyStopping` that never stops.
+        monitor: a `keras_benford.callbacks.Monitor`.
         checks: dict of lists, an entry a check.
     """
 
@@ -98,12 +98,9 @@ class Watch(keras.callbacks.Callback):
         self.until = until
         self.updates = updates
         self.classes = classes
-        self.benford = MLHEarlyStopping(
-            "scaled_eic" if classes else "mlh",
-            patience=_FOREVER,
-            restore_best_weights=False,
-            check_every=check_every,
-        )
+        # A criterion has the accuracy recorded, of which every criterion is made.
+        measures = ["mlh", "eic"] if classes else ["mlh"]
+        self.monitor = Monitor(measures, check_every)
         self.checks = {}
         if check_every != "epoch":
             # Without a hook for batches Keras need not wait for each.
@@ -116,7 +113,7 @@ class Watch(keras.callbacks.Callback):
         self._look()
 
     def _look(self):
-        history = self.benford.history
+        history = self.monitor.history
         if len(history.get("mlh", ())) == len(self.checks.get("mlh", ())):
             return
         names = ("step", "accuracy", "mlh") if self.classes else ("step", "mlh")
@@ -132,7 +129,9 @@ class Watch(keras.callbacks.Callback):
             # As recorded: rules applied to the record later must see the same.
             rounded = round(value, 8) if isinstance(value, float) else value
             self.checks.setdefault(name, []).append(rounded)
-        stops = [stopping.stop_by(*rule, self.checks) for rule in self.until.items()]
+        stops = [
+            stopping.stop_by(*rule, self.checks).stopped is not None for rule in self.until.items()
+        ]
         enough = self.updates is not None and values["step"] >= self.updates
         if enough or (stops and all(stops)):
             self.model.stop_training = True

@@ -80,12 +80,13 @@ def samples(records):
             accuracy = 100 * np.array(checks["test_accuracy"])
             end = stopping.stop_by(monitor, patience, checks)
             way = record["setting"]["held_out"] or monitor
-            if end is None:
+            last = end.stopped
+            if last is None:
                 found[way].unstopped.append(record["setting"]["seed"])
-                end = stopping.Stop(len(accuracy) - 1, stopping.best_by(monitor, checks))
-            found[way].last.append(accuracy[end.at])
+                last = len(accuracy) - 1
+            found[way].last.append(accuracy[last])
             found[way].best.append(accuracy[end.best])
-            found[way].epochs.append(checks["step"][end.at] / record["steps"])
+            found[way].epochs.append(checks["step"][last] / record["steps"])
     return found
 
 

@@ -8,7 +8,19 @@ import math
 
 import keras
 
-from keras_benford.callbacks.checks import flat_metrics
+from keras_benford import _keras
+
+
+def flat_metrics(model):
+    """The model's metrics, those given to `compile` one by one.
+
+    Before the first batch Keras has not made metric objects of them all: then these are metrics,
+    functions and strings as they were given.
+    """
+    flat = []
+    for metric in getattr(model, "metrics", []):
+        flat.extend(getattr(metric, "metrics", [metric]) or _keras.given_metrics(metric))
+    return flat
 
 
 def accuracy_key(names, wanted=None):

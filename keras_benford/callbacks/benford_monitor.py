@@ -1,14 +1,11 @@
 """A callback that writes the weights' MLH into the logs."""
 
-from typing import Any
-
-import keras
-
-from keras_benford.callbacks.checks import Checks
+from keras_benford.callbacks.monitor import Monitor
+from keras_benford.measures.benford import MLH
 from keras_benford.selection import Patterns
 
 
-class BenfordMonitor(Checks, keras.callbacks.Callback):
+class BenfordMonitor(Monitor):
     """Add the MLH of the model's weights to the logs.
 
     The key is `mlh`. All callbacks share one `logs` dict, in the order of their list: put this one
@@ -16,6 +13,9 @@ class BenfordMonitor(Checks, keras.callbacks.Callback):
     `History` come last of all.
 
         model.fit(x, y, callbacks=[BenfordMonitor(), keras.callbacks.TensorBoard("logs")])
+
+    Frozen weights (`trainable=False`) do not count, as training never changes them, unless
+    `include` names them.
 
     Args:
         check_every: `"epoch"` (default); a number of batches as an integer, counted anew in each
@@ -31,7 +31,8 @@ class BenfordMonitor(Checks, keras.callbacks.Callback):
         history: dict of lists, an entry a check: `epoch`, `step` (the optimizer's updates), `mlh`,
             and `mlh/<path>` if asked for.
 
-    A weight that is infinite or NaN makes its own MLH and the model's NaN, with one warning.
+    A weight that is infinite or NaN makes its own MLH and the model's NaN, with one warning. So few
+    weights that MLH scatters by more than 0.015 by chance are warned of, too.
     """
 
     def __init__(
@@ -42,25 +43,7 @@ class BenfordMonitor(Checks, keras.callbacks.Callback):
         include: Patterns = None,
         exclude: Patterns = None,
     ) -> None:
-        super().__init__()
-        self._set_up_checks(check_every, include, exclude)
+        super().__init__([MLH(layers)], check_every, include=include, exclude=exclude)
+        self.include = include
+        self.exclude = exclude
         self.layers = layers
-        self.history: dict[str, list[Any]] = {}
-
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        self.history = {}
-
-    def on_train_end(self, logs=None):
-        super().on_train_end(logs)
-        self._selection = None
-
-    def _check(self, logs, *, inside_epoch):
-        of_model, of_layers = self._measure()
-        values = {"mlh": of_model}
-        if self.layers:
-            paths = (weight.path for weight in self._selection.counted)
-            values |= {f"mlh/{path}": float(v) for path, v in zip(paths, of_layers, strict=True)}
-        for key, value in {"epoch": self._epoch, "step": self._step(), **values}.items():
-            self.history.setdefault(key, []).append(value)
-        return values

@@ -1,18 +1,13 @@
 """A callback that writes what the neurons tell on a few examples into the logs."""
 
-import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
-import keras
-
-from keras_benford.information import report
-from keras_benford.information.activations import Recorder
-from keras_benford.information.values import NotFiniteError
+from keras_benford.callbacks.monitor import Monitor
+from keras_benford.measures.information import Entropy, MutualInformation
 
 
-class InformationMonitor(keras.callbacks.Callback):
+class InformationMonitor(Monitor):
     """Add the neurons' mean entropy and mean mutual information to the logs.
 
     The keys are `entropy` and `mutual_information`, both in nats. All callbacks share one `logs`
@@ -32,7 +27,8 @@ class InformationMonitor(keras.callbacks.Callback):
         options: as for `keras_benford.information.report`, such as `method="bins"`.
 
     Attributes:
-        history: dict of lists, an entry a look: `epoch`, `entropy`, `mutual_information`.
+        history: dict of lists, an entry a look: `epoch`, `step` (the optimizer's updates),
+            `entropy`, `mutual_information`.
 
     Activations that are infinite or NaN make both NaN, with one warning.
     """
@@ -46,54 +42,13 @@ class InformationMonitor(keras.callbacks.Callback):
         neurons: int | None = 64,
         **options: Any,
     ) -> None:
-        super().__init__()
         if not isinstance(every, int) or isinstance(every, bool) or every < 1:
             raise ValueError(f"`every`: expected an integer of 1 or more; received {every!r}")
         if hasattr(x, "__next__"):
             raise TypeError("`x`: expected examples; received what can be read only once")
+        of_neurons = {"layers": layers, "neurons": neurons, **options}
+        measures = [each(x, **of_neurons) for each in (Entropy, MutualInformation)]
+        super().__init__(measures, every=every)
         self.x = x
         self.every = every
         self.layers = layers
-        self.position = options.pop("position", None)
-        self.options = {"neurons": neurons, **options}
-        self.history: dict[str, list[Any]] = {}
-
-    def on_train_begin(self, logs=None):
-        self.history = {}
-        self._recorder = None
-        self._latest = {}
-        self._looks = 0
-        self._warned = False
-
-    def on_epoch_end(self, epoch, logs=None):
-        if self._looks % self.every == 0:
-            self._latest = self._look(epoch)
-            for key, value in {"epoch": epoch, **self._latest}.items():
-                self.history.setdefault(key, []).append(value)
-        self._looks += 1
-        if logs is not None:
-            logs.update(self._latest)
-
-    def on_train_end(self, logs=None):
-        self._recorder = None
-
-    def _look(self, epoch):
-        try:
-            # The model is asked for at each look: under JAX, Keras then puts its state back.
-            model = self.model
-            if self._recorder is None:
-                self._recorder = Recorder(model, self.layers, position=self.position)
-            found = report(self._recorder, self.x, **self.options)
-        except NotFiniteError as error:
-            if not self._warned:
-                self._warned = True
-                warnings.warn(
-                    f"Epoch {epoch + 1}: {error}. Entropy and mutual information are NaN in the "
-                    "logs while that lasts.",
-                    stacklevel=2,
-                )
-            return {"entropy": math.nan, "mutual_information": math.nan}
-        return {
-            "entropy": found.mean_entropy,
-            "mutual_information": found.mean_mutual_information,
-        }

@@ -6,6 +6,7 @@ All of them hold the same counts and accuracy, and so decide alike. Files are wr
 import contextlib
 
 import keras
+import numpy as np
 
 
 def is_first_process():
@@ -39,18 +40,36 @@ def wait_for_all(reason):
         multihost_utils.sync_global_devices(reason)
 
 
+def whole(tensor):
+    """The array of a tensor, also of one that no process holds all of."""
+    if _jax_of_several() is None or tensor.is_fully_addressable or tensor.is_fully_replicated:
+        return keras.ops.convert_to_numpy(tensor)
+    from jax.experimental import multihost_utils
+
+    return multihost_utils.process_allgather(tensor, tiled=True)
+
+
 def whole_weights(model):
     """What `model.get_weights` gives, also where no process holds all of a weight."""
     if _jax_of_several() is None:
         return model.get_weights()
+    return [whole(weight.value) for weight in model.weights]
+
+
+def of_the_first(arrays):
+    """The first process' arrays of examples, for all processes: each may have data of its own.
+
+    As many examples as the process has that has the fewest.
+    """
+    if _jax_of_several() is None:
+        return arrays
     from jax.experimental import multihost_utils
 
-    return [
-        weight.numpy()
-        if is_at_hand(weight)
-        else multihost_utils.process_allgather(weight.value, tiled=True)
-        for weight in model.weights
-    ]
+    n = len(keras.tree.flatten(arrays)[0])
+    fewest = int(multihost_utils.process_allgather(np.array([n])).min())
+    return keras.tree.map_structure(
+        lambda array: np.asarray(multihost_utils.broadcast_one_to_all(array[:fewest])), arrays
+    )
 
 
 def is_at_hand(weight):

@@ -1,4 +1,4 @@
-"""When to check: after each epoch, every n batches, or every fraction of an epoch."""
+"""When to check: after each or every so many epochs, every n batches, or a fraction of an epoch."""
 
 import bisect
 import numbers
@@ -11,14 +11,21 @@ class Schedule:
     Args:
         check_every: `"epoch"`, `"batch"`, an integer n >= 1 (every n batches, counted anew in each
             epoch), or a float f in (0, 1] (`round(1 / f)` evenly spaced checks an epoch).
+        every: the first epoch is checked at its end, and each so many epochs after it.
 
     Raises:
         ValueError, TypeError: if it is none of these.
     """
 
-    def __init__(self, check_every):
+    def __init__(self, check_every, every=1):
         self._batches, self._parts = _parse(check_every)
+        self._every = every
         self.inside_epoch = self._batches is not None or self._parts > 1
+        self.begin()
+
+    def begin(self):
+        """Plan a training."""
+        self._epochs = 0
         self._marks = []
         self._passed = 0
 
@@ -35,6 +42,11 @@ class Schedule:
         self._passed = seen // self._batches if self._batches else bisect.bisect(self._marks, seen)
         return self._passed > before
 
+    def ends_epoch(self):
+        """Whether a check is due at the end of the epoch."""
+        self._epochs += 1
+        return (self._epochs - 1) % self._every == 0
+
 
 def _parse(check_every):
     """`(batches, parts)`: batches between checks or None, checks an epoch."""
@@ -49,7 +61,7 @@ def _parse(check_every):
                 warnings.warn(
                     "`check_every=1` checks after every batch; do pass 'epoch' or 1.0 for once an "
                     "epoch, or 'batch' to say every batch without this warning.",
-                    stacklevel=5,
+                    stacklevel=6,
                 )
             return int(check_every), 1
     elif isinstance(check_every, numbers.Real) and not isinstance(check_every, bool):

@@ -12,15 +12,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_benford import criteria
 from keras_benford.cli.many import Result
+from keras_benford.measures import CRITERIA
+from keras_benford.measures.benford import Criterion
 from keras_benford.scoring import Comparison, Score, tables
-
-CRITERIA = {
-    "EIC": criteria.eic,
-    "scaled EIC": criteria.scaled_eic,
-    "symbolic EIC": criteria.symbolic_eic,
-}
 
 
 def as_dict(result: Result, accuracy: float | None = None) -> dict[str, Any]:
@@ -89,14 +84,11 @@ def print_tables(results: Sequence[Result], accuracy: float | None, per_layer: b
         for result in scored:
             print_layers(console, result, accuracy)
     if scored and (not per_layer or len(scored) > 1):
-        rows = [
-            (
-                {"file": result.file}
-                | {name: f"{value:.4f}" for name, value in criteria_of(result.score, accuracy)},
-                result.score,
-            )
-            for result in scored
-        ]
+        rows = []
+        for result in scored:
+            found = criteria_of(result.score, accuracy)
+            criteria = {kind.title: f"{value:.4f}" for kind, value in found}
+            rows.append(({"file": result.file} | criteria, result.score))
         console.print(tables.table_of_scores(rows, console.width))
 
 
@@ -104,8 +96,8 @@ def print_layers(console: Any, result: Result, accuracy: float | None) -> None:
     """The table of one file's weights, and what is not counted."""
     console.print(f"{result.file} ({result.score.format})", soft_wrap=True)
     console.print(tables.table_of_layers(result.score, console.width))
-    for name, value in criteria_of(result.score, accuracy):
-        console.print(f"{name} at accuracy {accuracy:g}: {value:.4f} (lower is better)")
+    for kind, value in criteria_of(result.score, accuracy):
+        console.print(f"{kind.title} at accuracy {accuracy:g}: {value:.4f} (lower is better)")
     for line in tables.lines_of_skipped(result.score):
         console.print(line, soft_wrap=True)
 
@@ -154,13 +146,12 @@ def console_for_tables() -> Any:
 def _criteria(score, accuracy):
     if accuracy is None:
         return {}
-    keys = {name: name.lower().replace(" ", "_") for name in CRITERIA}
-    found = {keys[name]: value for name, value in criteria_of(score, accuracy)}
+    found = {kind.name: value for kind, value in criteria_of(score, accuracy)}
     return {"accuracy": accuracy} | {k: None if v != v else v for k, v in found.items()}
 
 
-def criteria_of(score: Score, accuracy: float | None) -> list[tuple[str, float]]:
-    """The criteria by name; none without an accuracy."""
+def criteria_of(score: Score, accuracy: float | None) -> list[tuple[type[Criterion], float]]:
+    """The criteria, as measures, and their values; none without an accuracy."""
     if accuracy is None:
         return []
-    return [(name, criterion(accuracy, score.mlh)) for name, criterion in CRITERIA.items()]
+    return [(kind, kind().of(accuracy, score.mlh)) for kind in CRITERIA.values()]

@@ -14,6 +14,7 @@ from keras_benford import __version__
 from keras_benford.cli import output
 from keras_benford.cli.many import Result
 from keras_benford.cli.pictures import svg_of
+from keras_benford.measures import CRITERIA
 from keras_benford.scoring import Comparison, tables
 
 _PICTURES_OF_EACH_UP_TO = 20
@@ -100,7 +101,7 @@ def _section(result, accuracy, with_picture):
     score = result.score
     rows = [
         [
-            f"{layer.path} (guessed)" if layer.guessed else layer.path,
+            tables.marked_path(layer),
             tables.shape(layer),
             *tables.figures(layer).values(),
         ]
@@ -108,8 +109,8 @@ def _section(result, accuracy, with_picture):
     ]
     rows.append(["all", "", *tables.figures(score).values()])
     about = f"format {score.format}, model {score.name}"
-    for name, value in output.criteria_of(score, accuracy):
-        about += f"; {name} {value:.4f} at accuracy {accuracy:g}"
+    for kind, value in output.criteria_of(score, accuracy):
+        about += f"; {kind.title} {value:.4f} at accuracy {accuracy:g}"
     return [
         f"<h2>{escape(result.file)}</h2>",
         f'<p class="note">{escape(about)}</p>',
@@ -120,7 +121,8 @@ def _section(result, accuracy, with_picture):
 
 
 def _columns(accuracy):
-    return [*tables.FIGURES, *(output.CRITERIA if accuracy is not None else ())]
+    criteria = [] if accuracy is None else [kind.title for kind in CRITERIA.values()]
+    return [*tables.FIGURES, *criteria]
 
 
 def _cells(score, accuracy):

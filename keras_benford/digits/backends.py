@@ -31,35 +31,6 @@ def has_64_bits():
     return jax.config.jax_enable_x64
 
 
-def inference(model, then):
-    """A function of a model's inputs that gives what `then` makes of the outputs.
-
-    TensorFlow and PyTorch do operation after operation; JAX compiles them to one program, because
-    it would compile each otherwise.
-    """
-    if backend.backend() == "jax":
-        import jax
-
-        # Unlike `__call__`, it does not keep this from a model that has no such argument.
-        options = {"training": False} if model._call_has_training_arg else {}
-
-        @jax.jit
-        def program(trainable, other, inputs):
-            outputs, _ = model.stateless_call(trainable, other, inputs, **options)
-            return then(outputs)
-
-        def run(inputs):
-            variables = model.trainable_variables, model.non_trainable_variables
-            return program(*([each.value for each in part] for part in variables), inputs)
-
-        return run
-    if backend.backend() == "torch":
-        import torch
-
-        return torch.no_grad()(lambda inputs: then(model(inputs, training=False)))
-    return lambda inputs: then(model(inputs, training=False))
-
-
 def has_gpu():
     """Whether the backend computes on a GPU."""
     if backend.backend() == "tensorflow":

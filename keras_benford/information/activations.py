@@ -25,10 +25,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_benford.information.batches import batches
+from keras_benford import _keras, inference
 from keras_benford.information.calls import watched
 from keras_benford.information.progress import progress_bar
 from keras_benford.information.values import NotFiniteError
+from keras_benford.inputs import batches
 
 # Keras' classes, by their names: to import this module takes no framework.
 _DENSE = {"Dense", "EinsumDense"}
@@ -112,8 +113,6 @@ class Recorder:
     def __init__(self, model, layers=None, *, position=None, before_activation=True):
         import keras
 
-        from keras_benford.digits import backends
-
         if not isinstance(model, keras.Model):
             raise TypeError(
                 f"`model`: expected a Keras model; received {model!r}; do load a file by "
@@ -130,7 +129,8 @@ class Recorder:
             layer for layer in self._watched if before_activation and _is_a(layer, _DENSE)
         ]
         self._calls, self._taken, self._labels = [], None, None
-        self._run = backends.inference(model, self._pooled)
+        # Where TensorFlow made a graph of it, a model's own graphs and loops could not be seen.
+        self._run = inference.program(model, self._pooled, compiled=False)
 
     def __call__(self, x, *, neurons=None, batch_size=256, seed=0, progress=False):
         from keras import ops
@@ -174,7 +174,7 @@ class Recorder:
 def _names(model):
     """The model's layers by their path within the model."""
     names = {}
-    for layer in model._flatten_layers(include_self=False):
+    for layer in _keras.flat_layers(model, include_self=False):
         if _is_a(layer, {"InputLayer"}):
             continue
         path = name = (layer.path or layer.name).removeprefix(f"{model.name}/")
@@ -187,8 +187,8 @@ def _names(model):
 def _default(model):
     """The layers that may be taken by default; which of them are is known when they are called."""
     found = []
-    for layer in model._flatten_layers(include_self=False, recursive=False):
-        inner = layer._flatten_layers(include_self=False)
+    for layer in _keras.flat_layers(model, include_self=False, recursive=False):
+        inner = _keras.flat_layers(layer, include_self=False)
         is_block = not _is_a(layer, {"Model"}) and any(_is_a(each, _ATTENTION) for each in inner)
         if is_block or _is_a(layer, _TAKEN):
             found.append(layer)

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford.measures import CRITERIA, MEASURES
+from keras_benford.measures.predictions import Churn, UnseenChurn
 from keras_benford.plots import looks
 
 _ACCURACIES = {
@@ -13,7 +15,7 @@ _ACCURACIES = {
     "test_accuracy": "test",
 }
 _INFORMATION = {"entropy": "mean entropy", "mutual_information": "mean mutual information"}
-_CRITERIA = ("scaled_eic", "eic", "symbolic_eic")
+_CHURN = (Churn.name, UnseenChurn.name)
 # Colour and dashes: told apart in greyscale too.
 _STYLES = {
     "accuracy": (looks.COLORS[0], "-"),
@@ -21,21 +23,25 @@ _STYLES = {
     "test_accuracy": (looks.COLORS[1], "--"),
     "mlh": ("#000000", "-"),
     "criterion": (looks.COLORS[3], "--"),
+    "churn": (looks.COLORS[0], "-"),
+    "unseen_churn": (looks.COLORS[1], "--"),
 }
 
 
 def history(values: Any, *, restored_epoch: int | None = None, axes: Any = None) -> Any:
-    """Draw accuracies above, MLH and the criterion below, epoch by epoch.
+    """Draw accuracies above; MLH and the criterion, or else churn, below, epoch by epoch.
 
     Args:
         values: what `fit` returns, or a dict of lists with a number an epoch: `accuracy`,
-            `val_accuracy`, `test_accuracy`, `mlh` and one of `eic`, `scaled_eic`, `symbolic_eic`;
-            those that are missing are left out, other keys are ignored.
+            `val_accuracy`, `test_accuracy`, `mlh` and one of `eic`, `scaled_eic`, `symbolic_eic`,
+            or `churn` and `unseen_churn`; those that are missing are left out, other keys are
+            ignored.
         restored_epoch: the epoch (from 0) whose weights were restored, marked by a vertical line.
         axes: two axes, for the accuracies and for the rest; by default those of a new figure.
 
     Returns:
-        The two axes; the criterion has a scale of its own at the right of the second.
+        The two axes; the criterion has a scale of its own at the right of the second. Churn is on
+        a logarithmic scale, from which checks without any are missing.
 
     Raises:
         ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
@@ -45,10 +51,11 @@ def history(values: Any, *, restored_epoch: int | None = None, axes: Any = None)
 
     values = getattr(values, "history", values)
     accuracies = [key for key in _ACCURACIES if key in values]
-    criterion = next((key for key in _CRITERIA if key in values), None)
-    if not accuracies and "mlh" not in values and criterion is None:
+    criterion = next((key for key in CRITERIA if key in values), None)
+    known = (*_ACCURACIES, "mlh", *CRITERIA, *_CHURN)
+    if not any(key in values for key in known):
         raise ValueError(
-            f"`values`: expected one of {', '.join((*_ACCURACIES, 'mlh', *_CRITERIA))}; received "
+            f"`values`: expected one of {', '.join(known)}; received "
             f"{', '.join(values) or 'no keys'}; do fit with a callback of keras_benford."
         )
     if axes is None:
@@ -66,6 +73,13 @@ def history(values: Any, *, restored_epoch: int | None = None, axes: Any = None)
         label = f"{criterion} (right; lower is better)"
         lines += _line(right, values[criterion], label, *_STYLES["criterion"])
         right.set_ylabel(criterion)
+    if "mlh" not in values and criterion is None:
+        for key in (key for key in _CHURN if key in values):
+            lines += _line(below, values[key], MEASURES[key].title, *_STYLES[key])
+        if lines:
+            # It falls by orders of magnitude; where nothing changed, there is no point.
+            below.set_yscale("log")
+            below.set_ylabel("churn")
     below.set_xlabel("epoch")
     if restored_epoch is not None:
         for ax in (above, below):

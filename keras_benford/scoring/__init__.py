@@ -157,6 +157,7 @@ def _score(name, selection, summaries, kind=None):
             shape=weight.shape,
             dtype=weight.dtype,
             guessed=weight.guessed,
+            frozen=weight.frozen,
             **_rounded(summary.mean, summary.std),
         )
         for weight, summary in zip(selection.counted, summaries, strict=True)

@@ -105,6 +105,8 @@ class LayerScore(_Counted):
         mean: mean of its finite values, to about a millionth of `std`; NaN where it has none.
         std: their standard deviation, to six significant digits; NaN where there are none.
         guessed: whether the file does not say what it is, so that it counts by its shape alone.
+        frozen: whether training leaves it as it is (`trainable=False`): callbacks and `WeightsMLH`
+            do not count it. None in a file, which does not say.
     """
 
     path: str
@@ -113,6 +115,7 @@ class LayerScore(_Counted):
     mean: float
     std: float
     guessed: bool = False
+    frozen: bool | None = None
 
     def _expected(self, shares):
         return (self.size - self.nonfinite) * shares(self.mean, self.std)
@@ -121,7 +124,8 @@ class LayerScore(_Counted):
         """Everything as plain dicts, lists, strings and numbers; what is undefined is None."""
         about = {"path": self.path, "shape": list(self.shape), "dtype": self.dtype}
         moments = {"mean": self.mean, "std": self.std}
-        return _without_nan(about | self._figures() | moments | {"guessed": self.guessed})
+        marks = {"guessed": self.guessed, "frozen": self.frozen}
+        return _without_nan(about | self._figures() | moments | marks)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

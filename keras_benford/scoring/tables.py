@@ -39,7 +39,7 @@ def table_of_layers(score: Score, width: int) -> Table:
     """A row for each counted weight, and one for all together, for a window of so many columns."""
     rows = [
         {
-            "weight": f"{layer.path} (guessed)" if layer.guessed else layer.path,
+            "weight": marked_path(layer),
             "shape": shape(layer),
             **figures(layer),
         }
@@ -80,6 +80,12 @@ def rows_of_comparison(comparison: Comparison) -> list[dict[str, str]]:
         }
         for name, a, b in pairs
     ]
+
+
+def marked_path(layer: Any) -> str:
+    """A weight's path, and whether it is guessed to count, or frozen."""
+    marks = [mark for mark in ("guessed", "frozen") if getattr(layer, mark)]
+    return f"{layer.path} ({', '.join(marks)})" if marks else layer.path
 
 
 def lines_of_skipped(score: Score) -> list[str]:

@@ -2,30 +2,30 @@
 
 A folder holds, each replaced as a whole and so never half written:
 
-- `state.json`, which names the other files: what the callback knows at the end of the last epoch,
-  and, for a `keras.callbacks.BackupAndRestore` that saved an epoch less, at that of the one before;
+- `state.json`, which names the other files: what the callback knows at the end of the last epoch;
 - `training-EPOCHS.weights.h5`: the model and its optimizer as they were then, in Keras' format;
-- `best-CHECKS.weights.h5`: the weights of the best check, likewise, without the optimizer;
+- `training-EPOCHS.npz`: what the measures remember, where they do;
+- `probe-NAME.npz`: inputs that are looked at again and again;
+- `best-CHECKS.weights.h5`: the weights of the best check, without the optimizer, in Keras' format;
+  or `best-CHECKS.npz`, their mean over several, and `check-CHECKS.npz`, those of the last checks;
 - `best.weights.h5`: those of a training that has ended.
 
 A file that `state.json` does not name is a leftover of a kill, and is removed at the next save.
 """
 
 import contextlib
-import functools
 import json
 import os
 from pathlib import Path
 
-import keras
-from keras.src.saving import saving_lib
+import numpy as np
 
+from keras_benford import _keras
 from keras_benford.callbacks import processes
 from keras_benford.callbacks.randomness import random_state, set_random_state
 
 _STATE = "state.json"
-_BEST = "best.weights.h5"
-_KINDS = ("training", "best")
+_KINDS = ("training", "probe", "best", "check", "partial")
 
 
 class Backup:
@@ -41,10 +41,10 @@ class Backup:
         self.folder = Path(folder)
 
     def read(self, model, monitor):
-        """The saved records, newest first: none where no training was interrupted.
+        """The saved record; None where no training was interrupted.
 
         Raises:
-            ValueError: if they are those of another model or monitor, or not readable.
+            ValueError: if it is that of another model or monitor, or not readable.
         """
         split = [weight.path for weight in model.weights if not processes.is_at_hand(weight)]
         if split:
@@ -55,9 +55,9 @@ class Backup:
         path = self.folder / _STATE
         try:
             saved = json.loads(path.read_text(encoding="utf-8"))
-            identity, records = saved["identity"], saved["records"]
+            identity, record = saved["identity"], saved["record"]
         except FileNotFoundError:
-            return []
+            return None
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"`backup_dir`: expected the state of a training in {path}; received something "
@@ -76,62 +76,80 @@ class Backup:
                     f"one with {identity[name]} in {path}; do pass another folder, or remove this "
                     "one if that training is not to go on."
                 )
-        return records
+        return record
 
-    def save_best(self, model, check):
-        """Save a model's weights as the best so far, at a check; give the file's name."""
-        return self._save(
-            f"best-{check}.weights.h5",
-            lambda path: saving_lib.save_weights_only(model, path, objects_to_skip=_skipped(model)),
-        )
-
-    def save(self, model, monitor, record, previous):
+    def save(self, model, monitor, record, arrays=None, files=()):
         """Save the training as it is at its beginning or the end of an epoch.
 
         Args:
             model: the model in training.
             monitor: the name of what the callback monitors.
-            record: what the callback knows, as JSON holds it, with the file's name as `best_file`.
-            previous: what this gave an epoch before, or None.
-
-        Returns:
-            The record as saved.
+            record: what the callback knows, as JSON holds it, with the `epoch`.
+            arrays: what its measures remember, by name.
+            files: names of other files to keep.
         """
         _build_optimizer(model)
-        training = self._save(f"training-{record['epoch']}.weights.h5", model.save_weights)
-        record = {**record, "training_file": training, "random": random_state(model)}
-        records = [record] if previous is None else [record, previous]
-        text = json.dumps({"identity": _identity(model, monitor), "records": records})
+        name = f"training-{record['epoch']}"
+        training = self._save(f"{name}.weights.h5", model.save_weights)
+        remembered = self.save_arrays(name, arrays) if arrays else None
+        record = {
+            **record,
+            "training_file": training,
+            "arrays_file": remembered,
+            "random": random_state(model),
+        }
+        text = json.dumps({"identity": _identity(model, monitor), "record": record})
         self._save(_STATE, lambda path: path.write_text(text, encoding="utf-8"))
         if processes.is_first_process():
-            self._remove_all_but({training, *(each["best_file"] for each in records)})
-        return record
+            self._remove_all_but({training, remembered, *files})
+
+    def save_arrays(self, name, arrays):
+        """Save arrays, a list or by name, or what a function gives; give the file's name."""
+
+        def save(path):
+            found = arrays() if callable(arrays) else arrays
+            named = found if isinstance(found, dict) else {str(i): a for i, a in enumerate(found)}
+            with path.open("wb") as file:
+                np.savez(file, **{key: _as_numpy_has_it(array) for key, array in named.items()})
+
+        return self._save(f"{name}.npz", save)
+
+    def arrays(self, file, dtypes=None):
+        """The arrays of a file by name; with dtypes a list of so many arrays of these."""
+        if file is None:
+            return {}
+        with np.load(self.folder / file) as saved:
+            if dtypes is None:
+                return dict(saved)
+            return [_of_dtype(saved[str(i)], dtype) for i, dtype in enumerate(dtypes)]
+
+    def save_weights(self, name, model):
+        """Save a model's weights in Keras' format, without its optimizer; give the file's name."""
+        return self._save(
+            f"{name}.weights.h5",
+            lambda path: _keras.save_weights(model, path, without=_skipped(model)),
+        )
+
+    def load_weights(self, file, model):
+        """Give a model the weights that `save_weights` saved."""
+        processes.wait_for_all("keras_benford: the best weights are saved")
+        with _keras.old_arrays_freed(model.weights):
+            model.load_weights(self.folder / file, objects_to_skip=_skipped(model))
 
     def restore(self, model, record):
         """Bring a model and its optimizer to where they were when the record was saved."""
         _build_optimizer(model)
         model.load_weights(self.folder / record["training_file"])
-        self.restore_randomness(model, record)
-
-    def restore_randomness(self, model, record):
-        """Bring only the random generators to where they were when the record was saved."""
         set_random_state(model, record["random"])
 
-    def restore_best(self, model, file):
-        """Give a model the weights that `save_best` saved."""
-        processes.wait_for_all("keras_benford: the best weights are saved")
-        with _old_arrays_freed(model.weights):
-            model.load_weights(self.folder / file, objects_to_skip=_skipped(model))
-
-    def finish(self, best_file):
-        """Forget the training, which has ended, and keep its best weights."""
+    def finish(self, model, *, restored):
+        """Forget the training, which has ended; keep the best weights, if the model has them."""
         processes.wait_for_all("keras_benford: the best weights are restored")
-        if not processes.is_first_process():
-            return
-        if best_file is not None:
-            os.replace(self.folder / best_file, self.folder / _BEST)
-        (self.folder / _STATE).unlink(missing_ok=True)
-        self._remove_all_but(())
+        if restored:
+            self.save_weights("best", model)
+        if processes.is_first_process():
+            (self.folder / _STATE).unlink(missing_ok=True)
+            self._remove_all_but(())
 
     def _save(self, name, save):
         if processes.is_first_process():
@@ -145,12 +163,12 @@ class Backup:
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.folder / f"partial-{name}"
         yield partial
-        with partial.open("rb") as file:
+        with partial.open("r+b") as file:
             os.fsync(file.fileno())
         os.replace(partial, self.folder / name)
 
     def _remove_all_but(self, names):
-        for kind in (*_KINDS, "partial"):
+        for kind in _KINDS:
             for path in self.folder.glob(f"{kind}-*"):
                 if path.name not in names:
                     path.unlink(missing_ok=True)
@@ -176,26 +194,11 @@ def _skipped(model):
     return [] if optimizer is None else [optimizer]
 
 
-@contextlib.contextmanager
-def _old_arrays_freed(weights):
-    """A context in which a weight's array is freed as soon as it is replaced.
+def _as_numpy_has_it(array):
+    """An array of a dtype that NumPy itself has: of others, such as bfloat16, the bits."""
+    array = np.asarray(array)
+    return array.view(f"u{array.dtype.itemsize}") if array.dtype.kind == "V" else array
 
-    Under JAX `fit` itself holds the arrays of its last step until it returns, and the weights would
-    be in memory twice.
-    """
-    if keras.backend.backend() != "jax":
-        yield
-        return
 
-    def assign(weight, assign_as_keras_does, value):
-        old = weight.value
-        assign_as_keras_does(value)
-        old.delete()
-
-    for weight in weights:
-        weight._direct_assign = functools.partial(assign, weight, weight._direct_assign)
-    try:
-        yield
-    finally:
-        for weight in weights:
-            del weight._direct_assign
+def _of_dtype(array, dtype):
+    return array.view(dtype) if array.dtype.kind == "u" and "float" in dtype else array

@@ -1,0 +1,89 @@
+"""Measures of the weights: MLH, and the criteria that it makes with the training accuracy.
+
+Source: arXiv 2102.03313; the arithmetic is in `statistics` and `criteria`.
+"""
+
+import math
+
+from keras_benford import criteria
+from keras_benford.measures.base import Measure
+
+
+class MLH(Measure):
+    """Correlation of the weights' leading digits with Benford's law.
+
+    Args:
+        layers: also tell it for each weight, as `mlh/<path>`.
+    """
+
+    name = "mlh"
+    title = "MLH"
+    direction = "max"
+    needs = frozenset({"weights"})
+
+    def __init__(self, layers: bool = False) -> None:
+        self.layers = layers
+
+    def __call__(self, evidence):
+        return evidence.mlh
+
+    def values(self, evidence):
+        of_layers = evidence.mlh_of_layers if self.layers else {}
+        return {"mlh": evidence.mlh} | {f"mlh/{path}": mlh for path, mlh in of_layers.items()}
+
+
+class Criterion(Measure):
+    """A criterion made of MLH and the training accuracy."""
+
+    needs = frozenset({"weights", "accuracy"})
+
+    def of(self, accuracy, mlh):
+        """The criterion of numbers or arrays."""
+        raise NotImplementedError
+
+    def __call__(self, evidence):
+        return self.of(evidence.accuracy, evidence.mlh)
+
+
+class EIC(Criterion):
+    """`keras_benford.eic`."""
+
+    name, title = "eic", "EIC"
+
+    def of(self, accuracy, mlh):
+        return criteria.eic(accuracy, mlh)
+
+
+class ScaledEIC(Criterion):
+    """`keras_benford.scaled_eic`.
+
+    Args:
+        mlh_range: the MLH that maps to 0, and the one that maps to 1.
+    """
+
+    name, title = "scaled_eic", "scaled EIC"
+
+    def __init__(self, mlh_range: tuple[float, float] = criteria.MLH_RANGE) -> None:
+        self.mlh_range = criteria.check_mlh_range(mlh_range)
+
+    def of(self, accuracy, mlh):
+        return criteria.scaled_eic(accuracy, mlh, mlh_range=self.mlh_range)
+
+
+class SymbolicEIC(Criterion):
+    """`keras_benford.symbolic_eic`, which is undefined where MLH is not positive."""
+
+    name, title = "symbolic_eic", "symbolic EIC"
+
+    def of(self, accuracy, mlh):
+        return criteria.symbolic_eic(accuracy, mlh)
+
+    def __call__(self, evidence):
+        value = super().__call__(evidence)
+        if math.isnan(value) and evidence.mlh <= 0:
+            evidence.warn(
+                "symbolic_eic",
+                f"symbolic_eic is undefined where MLH is not positive; received {evidence.mlh:.4f};"
+                ' such a check is never the best; do monitor "eic", which is defined for any MLH.',
+            )
+        return value
