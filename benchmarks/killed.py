@@ -1,11 +1,12 @@
 """Whether a training that is killed at random moments ends as if it had not been.
 
-    KERAS_BACKEND=jax python -m benchmarks.killed --kills 50
+    KERAS_BACKEND=jax python -m benchmarks.killed --kills 50 --callback churn
 
-A process trains with `MLHEarlyStopping(backup_dir=…)`, is ended by SIGKILL at a random moment, and
-started again, until it has been killed so often and then left to end. After every kill each file
-that the folder's state names must be readable. In the end stop step, best step, history and best
-weights must be those of a training that nobody disturbed, bit for bit.
+A process trains with `MLHEarlyStopping(backup_dir=…)` or `ChurnEarlyStopping(backup_dir=…)`, is
+ended by SIGKILL at a random moment, and started again, until it has been killed so often and then
+left to end. After every kill each file that the folder's state names must be readable. In the end
+stop step, best step, history and best weights must be those of a training that nobody disturbed,
+bit for bit.
 
 Each process is a fork of one that has imported everything but trained nothing.
 """
@@ -32,18 +33,25 @@ import keras_benford as kb
 
 WIDTH = 512
 EPOCHS = 60
+STOPPING = {
+    "mlh": lambda x, **how: kb.MLHEarlyStopping("mlh", min_delta=0.005, patience=8, **how),
+    "churn": lambda x, **how: kb.ChurnEarlyStopping(x, patience=12, **how),
+}
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--callback", choices=STOPPING, default="mlh", help="which one stops")
     parser.add_argument("--beside", action="store_true", help="with a BackupAndRestore, too")
     parser.add_argument("--out", type=Path, help="a .jsonl file to append the record to")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        record = kill(Path(folder), options.kills, random.Random(options.seed), options.beside)
-    line = json.dumps({"backend": keras.backend.backend(), "seed": options.seed, **record})
+        rng, how = random.Random(options.seed), (options.callback, options.beside)
+        record = kill(Path(folder), options.kills, rng, how)
+    about = {"backend": keras.backend.backend(), "callback": options.callback}
+    line = json.dumps({**about, "seed": options.seed, **record})
     print(line)
     if options.out:
         with options.out.open("a", encoding="utf-8") as file:
@@ -51,15 +59,15 @@ def main(arguments=None):
     return 0 if record["same"] else 1
 
 
-def kill(folder, kills, rng, beside):
+def kill(folder, kills, rng, how):
     """Train undisturbed, then, as often as it takes, with kills; give what happened."""
-    expected, seconds_to_begin, seconds_of_epoch = undisturbed(folder / "undisturbed", beside)
+    expected, seconds_to_begin, seconds_of_epoch = undisturbed(folder / "undisturbed", how)
     disturbed = folder / "disturbed"
     killed, in_training, during_a_write, results = 0, 0, 0, []
     with Progress() as progress:
         task = progress.add_task("killing", total=kills)
         while killed < kills:
-            training = Training(disturbed, beside)
+            training = Training(disturbed, how)
             # A fifth of the kills come up to its first epoch's end, the others a little later.
             if rng.random() < 0.2:
                 time.sleep(rng.uniform(0, seconds_to_begin))
@@ -74,14 +82,14 @@ def kill(folder, kills, rng, beside):
             in_training += (disturbed / "backup" / "state.json").exists()
             during_a_write += any((disturbed / "backup").glob("partial-*"))
             check_files(disturbed / "backup")
-    training = Training(disturbed, beside)
+    training = Training(disturbed, how)
     training.finish()
     results.append(result_of(disturbed))
     return {
         "kills": kills,
         "with_a_state_saved": in_training,
         "during_a_write": during_a_write,
-        "with_backup_and_restore": beside,
+        "with_backup_and_restore": how[1],
         "trainings_finished": len(results),
         "epochs": int(expected["epochs"]),
         "stopped_epoch": int(expected["stopped_epoch"]),
@@ -90,10 +98,10 @@ def kill(folder, kills, rng, beside):
     }
 
 
-def undisturbed(folder, beside):
+def undisturbed(folder, how):
     """The result of an undisturbed training, and the seconds of its first and its other epochs."""
     start = time.perf_counter()
-    training = Training(folder, beside)
+    training = Training(folder, how)
     training.wait_for_first_epoch()
     begun = time.perf_counter()
     training.finish()
@@ -117,7 +125,7 @@ def are_same(expected, result):
 class Training:
     """A process that trains, and writes its result into a folder."""
 
-    def __init__(self, folder, beside):
+    def __init__(self, folder, how):
         folder.mkdir(exist_ok=True)
         self._first_epoch, begun = os.pipe()
         sys.stdout.flush()
@@ -125,7 +133,7 @@ class Training:
         if not self._process:
             status = 1
             try:
-                train(folder, beside, lambda: os.write(begun, b"."))
+                train(folder, *how, lambda: os.write(begun, b"."))
                 status = 0
             finally:
                 os._exit(status)
@@ -167,7 +175,7 @@ def check_files(folder):
             assert name is None or (folder / name).exists(), name
 
 
-def train(folder, beside, epoch_done):
+def train(folder, callback, beside, epoch_done):
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
     x = rng.standard_normal((512, 64)).astype("float32")
@@ -183,12 +191,11 @@ def train(folder, beside, epoch_done):
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"])
-    stopping = kb.MLHEarlyStopping(
-        "mlh", min_delta=0.005, patience=8, check_every=0.5, backup_dir=folder / "backup"
-    )
+    stopping = STOPPING[callback](x, check_every=0.5, backup_dir=folder / "backup")
     callbacks = [stopping, keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: epoch_done())]
     if beside:
-        callbacks.append(keras.callbacks.BackupAndRestore(folder / "keras", double_checkpoint=True))
+        theirs = keras.callbacks.BackupAndRestore(folder / "keras", double_checkpoint=True)
+        callbacks.insert(0, theirs)
     # TensorFlow's own shuffling starts anew in each process.
     shuffle = keras.backend.backend() != "tensorflow"
     model.fit(x, y, 64, EPOCHS, 0, callbacks=callbacks, shuffle=shuffle)

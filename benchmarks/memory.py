@@ -3,7 +3,8 @@
     KERAS_BACKEND=jax python -m benchmarks.memory
 
 Each way of training runs in a process of its own, whose peak memory the system tells: without the
-callback, with the best weights in memory, and with `backup_dir=`.
+callback, with the best weights in memory and with `backup_dir=`, and with the mean of five checks'
+weights in both places.
 """
 
 import argparse
@@ -22,6 +23,11 @@ WAYS = {
     "MLHEarlyStopping(restore_best_weights=False)": {"restore_best_weights": False},
     "MLHEarlyStopping()": {},
     "MLHEarlyStopping(backup_dir=…)": {"backup_dir": "a folder"},
+    "MLHEarlyStopping(restore='average')": {"restore": "average"},
+    "MLHEarlyStopping(restore='average', backup_dir=…)": {
+        "restore": "average",
+        "backup_dir": "a folder",
+    },
 }
 WIDTH, DEPTH = 2048, 30
 
@@ -67,7 +73,7 @@ def train(arguments, optimizer, epochs):
     with tempfile.TemporaryDirectory() as folder:
         if arguments is not None:
             if "backup_dir" in arguments:
-                arguments = {"backup_dir": folder}
+                arguments = {**arguments, "backup_dir": folder}
             callbacks.append(kb.MLHEarlyStopping("mlh", patience=99, **arguments))
         model.fit(x, y, 16, epochs, 0, callbacks=callbacks)
     ends.append(now())

@@ -2,11 +2,12 @@
 
     KERAS_BACKEND=jax python -m benchmarks.overhead
 
-Four questions, of which `--only` picks some. `densenet`: how long do all kernels of DenseNet-121
-take to count? `hooks`: which share of `fit` passes in the hooks of `MLHEarlyStopping`? `fit`: how
-much longer does `fit` take with a check each epoch than without? `metric`: how much slower is a
-training step with `WeightsMLH` compiled into it, and under JAX, where that counts once an epoch, a
-`fit`?
+Five questions, of which `--only` picks some. `densenet`: how long do all kernels of DenseNet-121
+take to count? `hooks`: which share of `fit` passes in the hooks of `MLHEarlyStopping`? `churn`:
+which in those of `ChurnEarlyStopping`, with its default probes of unseen and of mixed inputs?
+`fit`: how much longer does `fit` take with a check each epoch than without? `metric`: how much
+slower is a training step with `WeightsMLH` compiled into it, and under JAX, where that counts once
+an epoch, a `fit`?
 
 What is slower is told by pairs, one with and one without, taken in turn and the other way round
 each time: the median of their ratios, and the quartiles. A first pair, which compiles, is left out;
@@ -55,6 +56,7 @@ def main(argv=None):
     measures = {
         "densenet": lambda a: densenet_rows(a.repeats),
         "hooks": lambda a: hook_rows(a.pictures, a.epochs),
+        "churn": lambda a: churn_rows(a.pictures, a.epochs),
         "fit": lambda a: fit_rows(a.pictures, a.pair_epochs, a.pairs),
         "metric": metric_rows,
     }
@@ -118,18 +120,31 @@ def densenet_seconds(repeats):
 def hook_rows(pictures, epochs):
     x, y = data(pictures)
     for name, check_every in (("epoch", "epoch"), ("third of an epoch", 1 / 3)):
-        callback = timed_callback(kb.MLHEarlyStopping(check_every=check_every, patience=10**6))
-        fit = timed(
-            lambda callback=callback: network().fit(
-                x, y, batch_size=BATCH, epochs=epochs, callbacks=[callback], verbose=0
-            )
+        callback = kb.MLHEarlyStopping(check_every=check_every, patience=10**6)
+        yield from hooks_of(callback, f"a check each {name}", x, y, epochs)
+
+
+def churn_rows(pictures, epochs):
+    x, y = data(pictures)
+    for name, unseen in (("unseen", data(2000)[0]), ("mixed", "mixed")):
+        callback = kb.ChurnEarlyStopping(x, unseen, patience=10**6)
+        yield from hooks_of(callback, f"ChurnEarlyStopping, {name} inputs", x, y, epochs)
+
+
+def hooks_of(callback, name, x, y, epochs):
+    """Rows that say which share of a `fit` passes in a callback's hooks."""
+    callback = timed_callback(callback)
+    fit = timed(
+        lambda: network().fit(
+            x, y, batch_size=BATCH, epochs=epochs, callbacks=[callback], verbose=0
         )
-        checks = len(callback.history["mlh"])
-        what = f"fit, {epochs} epochs of {pictures:,}, a check each {name}: in its hooks"
-        yield what, f"{100 * sum(callback.seconds) / fit:.2f} % ({checks} checks)"
-        # The first check compiles the counting.
-        later = sum(callback.seconds) - max(callback.seconds)
-        yield f"{what}, less the slowest call", f"{100 * later / fit:.2f} %"
+    )
+    checks = len(callback.history["epoch"])
+    what = f"fit, {epochs} epochs of {len(x):,}, {name}: in its hooks"
+    yield what, f"{100 * sum(callback.seconds) / fit:.2f} % ({checks} checks)"
+    # The first check compiles.
+    later = sum(callback.seconds) - max(callback.seconds)
+    yield f"{what}, less the slowest call", f"{100 * later / fit:.2f} %"
 
 
 def timed_callback(callback):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 KINDS = ("classes", "labels", "numbers")
+_OF_TWO = (0.95, 0.05)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,8 @@ def churn_of(before: Predictions, after: Predictions, shares: ArrayLike | None =
         before: predictions at one check.
         after: those of the same examples at another.
         shares: `(n_classes,)` shares of the classes among the right labels, or of labels `(2,)` or
-            `(n_labels, 2)`; by default equal for classes and for a single label. Several labels
+            `(n_labels, 2)`. By default equal for three classes and more, and 95 and 5 % for two
+            classes or a single label, which often are of very different size. Several labels
             without it are told as soon as one of them varies.
 
     Returns:
@@ -116,12 +118,17 @@ def churn_of(before: Predictions, after: Predictions, shares: ArrayLike | None =
         pairs = list(zip(*both, strict=True))
     found = np.array([_disagreement(*pair) for pair in pairs])
     changed, by_chance = found.T
+    if shares is None and len(pairs) == 1:
+        shares = _OF_TWO if after.n_classes == 2 else np.full(after.n_classes, 1 / after.n_classes)
     if shares is not None:
+        if np.shape(shares)[-1] != after.n_classes:
+            raise ValueError(
+                f"`class_shares`: expected {after.n_classes} shares; received "
+                f"{np.shape(shares)[-1]}"
+            )
         spread = 1 - (np.asarray(shares, float).reshape(-1, after.n_classes) ** 2).sum(axis=-1)
-    else:
-        spread = np.array(1 - 1 / after.n_classes if len(pairs) == 1 else 0.0)
-    if by_chance.sum() < 0.5 * np.broadcast_to(spread, len(pairs)).sum():
-        return math.nan
+        if by_chance.sum() < 0.5 * np.broadcast_to(spread, len(pairs)).sum():
+            return math.nan
     varies = by_chance > 0
     return float((changed[varies] / by_chance[varies]).mean()) if varies.any() else math.nan
 

@@ -31,7 +31,13 @@ def test_overhead_tells_what_counting_costs(capsys):
     said = capsys.readouterr().out
     assert f"on {keras.config.backend()} {overhead.backend_version()}" in said
     assert "2 kernels" in said
-    for what in ("later counts", "in its hooks", "with a check each epoch", "with WeightsMLH"):
+    for what in (
+        "later counts",
+        "in its hooks",
+        "mixed inputs",
+        "with a check each epoch",
+        "with WeightsMLH",
+    ):
         assert what in said
 
 

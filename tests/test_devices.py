@@ -57,6 +57,14 @@ def test_counts_and_decisions_are_those_of_the_whole_weights(kind, tmp_path):
     np.testing.assert_allclose(result["moments"], moments, rtol=2e-5)
     assert len(result["split"]) == (2 if kind == "model" else 0)
     assert os.listdir(tmp_path / "backup") == ["best.weights.h5"]
+    assert_churn_is_told(result)
+
+
+def assert_churn_is_told(result):
+    churn = result["churn"]
+    assert churn["step"] == result["history"]["step"]
+    assert all(0 <= value <= 2 for value in churn["unseen_churn"][1:])
+    assert len(set(churn["unseen_churn"])) > 3
 
 
 def two_processes(kind, folder=""):
@@ -78,6 +86,7 @@ def test_two_processes_with_different_data_decide_and_restore_alike(tmp_path):
     assert first == second
     assert "did not improve for 3 checks" in first["stop_reason"]
     assert first["score"]["counts"] == first["counts"]
+    assert_churn_is_told(first)
     assert os.listdir(tmp_path / "backup") == ["best.weights.h5"]
 
 
@@ -89,6 +98,7 @@ def test_two_processes_that_share_a_kernel_count_it_once():
     assert sum(first["score"]["counts"]) == 8 * 16 + 16 * 2
     best = first["history"]["step"].index(first["best_step"])
     assert first["score"]["mlh"] == first["history"]["mlh"][best]
+    assert_churn_is_told(first)
 
 
 @on_jax

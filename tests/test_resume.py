@@ -59,10 +59,27 @@ class KillAt(keras.callbacks.Callback):
             raise Killed
 
 
-def train(folder=None, kill_at=None, *, callbacks=(), optimizer=(), epochs=30, **arguments):
+def mlh_stopping(**arguments):
+    return kb.MLHEarlyStopping(**arguments)
+
+
+def churn_stopping(x=None, **arguments):
+    return kb.ChurnEarlyStopping(two_classes()[0] if x is None else x, **arguments)
+
+
+def train(
+    folder=None,
+    kill_at=None,
+    *,
+    kind=mlh_stopping,
+    callbacks=(),
+    optimizer=(),
+    epochs=30,
+    **arguments,
+):
     """Train a new network until it ends or is killed; give the callback and the network."""
     arguments = {"check_every": 0.5, "patience": 4, **arguments}
-    stopping = kb.MLHEarlyStopping(backup_dir=folder, **arguments)
+    stopping = kind(backup_dir=folder, **arguments)
     model = network(**dict(optimizer))
     callbacks = [each or stopping for each in (callbacks or [None])]
     try:
@@ -85,16 +102,67 @@ def assert_same_training(left, right):
 
 
 @pytest.mark.parametrize(
-    ("check_every", "optimizer"),
-    [("epoch", {"gradient_accumulation_steps": 2}), (0.5, {}), (3, {"use_ema": True})],
-    ids=["epoch-accumulation", "half-epoch", "batches-ema"],
+    ("kind", "check_every", "optimizer", "arguments"),
+    [
+        (mlh_stopping, "epoch", {"gradient_accumulation_steps": 2}, {}),
+        (mlh_stopping, 0.5, {}, {"restore": "average"}),
+        (mlh_stopping, 3, {"use_ema": True}, {}),
+        (churn_stopping, 0.5, {}, {}),
+        (churn_stopping, 3, {"use_ema": True}, {"unseen": None, "restore": "best"}),
+    ],
+    ids=["epoch-accumulation", "half-epoch-average", "batches-ema", "churn", "churn-best-ema"],
 )
-def test_it_ends_as_if_it_had_never_been_killed(tmp_path, check_every, optimizer):
-    arguments = {"check_every": check_every, "optimizer": optimizer}
+def test_it_ends_as_if_it_had_never_been_killed(tmp_path, kind, check_every, optimizer, arguments):
+    arguments = {"kind": kind, "check_every": check_every, "optimizer": optimizer, **arguments}
     undisturbed = train(**arguments)
-    for kill_at in (KillAt(0, 2), KillAt(1), KillAt(2, 4), KillAt(2, 6)):
+    for kill_at in (KillAt(0, 2), KillAt(1), KillAt(2, 4), KillAt(4, 6)):
         train(tmp_path, kill_at, **arguments)
-    assert_same_training(train(tmp_path, **arguments), undisturbed)
+    resumed = train(tmp_path, **arguments)
+    assert_same_training(resumed, undisturbed)
+    assert resumed[0].stop_reason.startswith("training ended") is False
+    assert resumed[0].best is not None
+    assert [path.name for path in tmp_path.iterdir()] == ["best.weights.h5"]
+
+
+class Reshuffled(keras.utils.PyDataset):
+    """Batches that come in another order whenever they are gone through."""
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        x, y = two_classes()
+        chosen = np.random.default_rng().permutation(200)[:50]
+        return x[chosen], y[chosen]
+
+
+def test_the_probes_are_those_of_the_first_start(tmp_path):
+    arguments = {"kind": churn_stopping, "x": Reshuffled(), "probe_size": 100}
+    train(tmp_path, KillAt(2), **arguments)
+    before = dict(np.load(tmp_path / "probe-training.npz"))
+    state = json.loads((tmp_path / "state.json").read_text())["record"]
+    assert state["history"]["churn"][0] is None
+    assert all(value < 1 for value in state["history"]["churn"][1:])
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            (self.probe,) = stopping[0]._probes[0].arrays()
+
+    stopping = []
+
+    def kind(**given):
+        stopping.append(churn_stopping(**given))
+        return stopping[0]
+
+    look = Look()
+    train(tmp_path, **{**arguments, "kind": kind}, callbacks=[None, look], epochs=4)
+    np.testing.assert_array_equal(look.probe, before["0"])
+
+
+def test_another_callback_s_training_is_refused(tmp_path):
+    train(tmp_path, KillAt(2))
+    with pytest.raises(ValueError, match="monitor churn; received one with symbolic_eic"):
+        train(tmp_path, kind=churn_stopping)
 
 
 def test_the_end_of_fit_is_reached_as_if_it_had_never_been_killed(tmp_path):

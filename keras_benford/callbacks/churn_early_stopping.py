@@ -13,6 +13,7 @@ from keras_benford.callbacks.early_stopping import EarlyStopping
 from keras_benford.callbacks.heads import Heads, check_task
 from keras_benford.callbacks.probes import Given, Probe
 from keras_benford.measures.predictions import Churn, ChurnRatio, UnseenChurn
+from keras_benford.predictions import churn_of
 from keras_benford.rules import Memorising, Settling
 
 _PATIENCE, _PATIENCE_ALONE = 8, 16
@@ -62,7 +63,8 @@ class ChurnEarlyStopping(EarlyStopping):
             the loss tells.
         class_shares: `(n_classes,)` shares of the classes among the right labels, or of labels
             `(2,)` or `(n_labels, 2)`, which tell predictions that have collapsed into one class
-            from classes of very different size. By default equal.
+            from classes of very different size. By default those of
+            `keras_benford.predictions.churn_of`.
         batch_size: examples in a batch of the probes.
         seed: draws the probes and mixes.
         backup_dir: as for `MLHEarlyStopping`; what is kept of the last checks' weights is there,
@@ -166,7 +168,10 @@ class ChurnEarlyStopping(EarlyStopping):
         super()._prepare()
         self._settings = {}
         if self.model.built:
-            self._evidence.try_out(training, "x")
+            found = self._evidence.try_out(training, "x")
+            for each in found or []:
+                # Raises an error where the shares do not fit the classes.
+                churn_of(each, each, self.class_shares)
             if self.unseen == "given":
                 self._evidence.try_out(unseen, "unseen")
 

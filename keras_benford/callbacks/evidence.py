@@ -222,11 +222,15 @@ class Evidence:
         return inference.in_batches(checked, probe.inputs, self._batch_size, processes.whole)
 
     def try_out(self, probe, name):
-        """Run the model on a batch of a probe, so that what is wrong is told at once."""
+        """Run the model on a batch of a probe, so that what is wrong is told at once.
+
+        Returns:
+            Its `predictions` on that batch.
+        """
         few = keras.tree.map_structure(lambda array: array[: self._batch_size], probe.inputs)
         run = self.kept("forward", lambda: inference.program(self.model, self._heads))
         try:
-            inference.in_batches(run, few, self._batch_size, processes.whole)
+            arrays = inference.in_batches(run, few, self._batch_size, processes.whole)
         except Exception as error:  # each layer and backend has its own for inputs that do not fit
             raise ValueError(
                 f"`{name}`: expected inputs as the model takes them"
@@ -236,6 +240,7 @@ class Evidence:
             ) from error
         if self._heads.error is not None:
             raise self._heads.error
+        return self._heads.predictions(arrays)
 
 
 def _shape_of(shape):
