@@ -133,7 +133,7 @@ class Memorising:
         state, best = _lowest(state, unseen)
         if not best and min(state["memorising"], state["wait"]) >= self.patience:
             reason = (
-                f"{self.unseen} had its lowest {state['wait']} checks before, and "
+                f"{self.unseen} was lowest {state['wait']} checks before, and "
                 f"{state['memorising']} checks showed that the network memorises"
             )
         return state, Decision(best, reason)

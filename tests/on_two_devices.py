@@ -40,14 +40,16 @@ def main(kind, folder=None, rank=0, address=None):
         # Each process has its own part of the data.
         x, y = x[int(rank) :: 2], y[int(rank) :: 2]
     stopping = kb.MLHEarlyStopping(check_every=0.5, patience=3, backup_dir=folder or None)
-    churn = kb.ChurnEarlyStopping(x, check_every=0.5, patience=99, restore="last", batch_size=64)
+    churn = kb.ChurnEarlyStopping(x, check_every=0.5, patience=99, batch_size=64)
     history = model.fit(
-        x, y, 16, 20, 0, callbacks=[stopping, churn, kb.BenfordMonitor(layers=True)], shuffle=False
+        x, y, 16, 20, 0, callbacks=[churn, stopping, kb.BenfordMonitor(layers=True)], shuffle=False
     ).history
+    averaged = [float(np.abs(each).sum()) for each in churn.best_weights]
     score = kb.score(model)
     result = {
         "history": stopping.history,
         "churn": churn.history,
+        "averaged": averaged,
         "best": stopping.best,
         "best_step": stopping.best_step,
         "stop_reason": stopping.stop_reason,

@@ -12,6 +12,7 @@ from keras_benford.callbacks import batch_norm, probes
 from keras_benford.callbacks.early_stopping import EarlyStopping
 from keras_benford.callbacks.heads import Heads, check_task
 from keras_benford.callbacks.probes import Given, Probe
+from keras_benford.callbacks.randomness import random_state, set_random_state
 from keras_benford.measures.predictions import Churn, ChurnRatio, UnseenChurn
 from keras_benford.predictions import churn_of
 from keras_benford.rules import Memorising, Settling
@@ -148,7 +149,10 @@ class ChurnEarlyStopping(EarlyStopping):
 
     def _prepare(self):
         if self._record is None:
+            # A `DataLoader`, say, draws numbers when it is gone through: not those of the training.
+            state = random_state(self.model)
             training, unseen = self._draw()
+            set_random_state(self.model, state)
         else:
             training, unseen = self._drawn_before()
         self._probes = [training] if unseen is None else [training, unseen]

@@ -232,11 +232,12 @@ class Evidence:
         try:
             arrays = inference.in_batches(run, few, self._batch_size, processes.whole)
         except Exception as error:  # each layer and backend has its own for inputs that do not fit
+            (reason, *_) = str(error).splitlines() or [type(error).__name__]
             raise ValueError(
                 f"`{name}`: expected inputs as the model takes them"
                 f"{_shape_of(getattr(self.model, 'input_shape', None))}; received"
                 f"{_shape_of(keras.tree.map_structure(lambda a: a.shape, probe.inputs))}; do pass "
-                f"examples, no labels, prepared as for training ({str(error).splitlines()[0]:.200})"
+                f"examples, no labels, prepared as for training ({reason:.200})"
             ) from error
         if self._heads.error is not None:
             raise self._heads.error

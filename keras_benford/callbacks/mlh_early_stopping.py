@@ -45,8 +45,8 @@ class MLHEarlyStopping(EarlyStopping):
             stood at the check. False is `restore="last"`.
         start_from_epoch: epochs before the first decision; the logs are written all the same.
         restore: which weights: `"best"` (default), those of the best check; `"average"`, the mean
-            of those of the last five checks up to it, for which up to six copies of the weights are
-            kept; `"last"`, none.
+            of those of the last five checks up to it, statistics of batch normalisation included,
+            for which up to six copies of the weights are kept; `"last"`, none.
         check_every: `"epoch"` (default); a number of batches as an integer, counted anew in each
             epoch, or `"batch"`; or a fraction f of an epoch as a float, for `round(1 / f)` evenly
             spaced checks (the paper's 0.33; data of unknown length is checked at the end of the
