@@ -1,4 +1,4 @@
-"""Examples drawn from what users have them in, mixtures of them, and what a model gives for them."""
+"""Examples are drawn from what users have them in, and mixed; a model is run on them in batches."""
 
 import keras
 import numpy as np
