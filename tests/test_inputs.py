@@ -121,6 +121,12 @@ def test_bytes_are_mixed_as_numbers():
     assert 76 < inside.min() < inside.max() < 179
 
 
+def test_words_cannot_be_mixed():
+    probe = draw(Given(np.array(["a", "b"] * 20)), 40, 0, "x")
+    with pytest.raises(TypeError, match="`unseen`: expected inputs of numbers to mix; received <U"):
+        mixed(probe, 100, seed=1)
+
+
 @pytest.mark.parametrize(
     ("x", "layer", "reason"),
     [

@@ -42,6 +42,21 @@ def test_a_history_draws_its_accuracies_mlh_and_criterion():
     assert set(mark.get_xdata()) == {2}
 
 
+def test_a_history_of_churn_is_drawn_on_a_logarithmic_scale():
+    nan = float("nan")
+    values = {
+        "accuracy": [0.3, 0.6, 0.8],
+        "churn": [nan, 0.2, 0.0],
+        "unseen_churn": [nan, 0.2, 0.1],
+    }
+    _, below = plots.history(values, restored_epoch=1)
+    assert below.get_yscale() == "log"
+    found = curves(below)
+    np.testing.assert_array_equal(found["on training inputs"], values["churn"])
+    np.testing.assert_array_equal(found["on unseen inputs"], values["unseen_churn"])
+    assert below.get_ylabel() == "churn"
+
+
 def test_what_fit_returns_is_drawn_as_it_is():
     class History:
         history = HISTORY

@@ -58,12 +58,12 @@ class Checks:
         self._latest = {}
         self._prepare()
 
-    def _prepare(self):
+    def _prepare(self, **evidence):
         """Called as training begins, before any check."""
         for measure in self.measures:
             measure.begin()
         needs = frozenset().union(*(measure.needs for measure in self.measures))
-        self._evidence = Evidence(self.model, needs, **self._settings)
+        self._evidence = Evidence(self.model, needs, **self._settings, **evidence)
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)

@@ -165,12 +165,8 @@ class ChurnEarlyStopping(EarlyStopping):
         if self._patience is None:
             self.patience = _PATIENCE_ALONE if unseen is None else _PATIENCE
         self._collapsed = 0
-        self._settings = {
-            "heads": Heads(self.model, self.output, self.task),
-            "batch_size": self.batch_size,
-        }
-        super()._prepare()
-        self._settings = {}
+        heads = Heads(self.model, self.output, self.task)
+        super()._prepare(heads=heads, batch_size=self.batch_size)
         if self.model.built:
             found = self._evidence.try_out(training, "x")
             for each in found or []:

@@ -63,14 +63,23 @@ def draw(given, n, seed, name):
 
 
 def mixed(probe, n, seed):
-    """A `Probe` of n convex mixtures of two of another's examples: stand-ins for unseen inputs."""
+    """A `Probe` of n convex mixtures of two of another's examples: stand-ins for unseen inputs.
+
+    Raises:
+        TypeError: where inputs are no numbers.
+    """
     rng = np.random.default_rng(seed)
     first = rng.integers(len(probe), size=n)
     second = (first + rng.integers(1, len(probe), size=n)) % len(probe)
     share = rng.uniform(_LOW, _HIGH, n).astype("float32")
 
     def mix(array):
-        array = array.astype("float32") if array.dtype.kind in "ub" else array
+        if array.dtype.kind in "SUO":
+            raise TypeError(
+                f"`unseen`: expected inputs of numbers to mix; received {array.dtype} values; do "
+                "pass inputs that are not trained on, or None"
+            )
+        array = array.astype("float32") if array.dtype.kind in "uib" else array
         weight = share.reshape(-1, *[1] * (array.ndim - 1)).astype(array.dtype)
         return weight * array[first] + (1 - weight) * array[second]
 

@@ -75,12 +75,14 @@ def history(values: Any, *, restored_epoch: int | None = None, axes: Any = None)
         right.set_ylabel(criterion)
     if "mlh" not in values and criterion is None:
         for key in (key for key in _CHURN if key in values):
-            lines += _line(below, values[key], MEASURES[key].title, *_STYLES[key])
+            label = MEASURES[key].title.removeprefix("churn ")
+            lines += _line(below, values[key], label, *_STYLES[key])
         if lines:
             # It falls by orders of magnitude; where nothing changed, there is no point.
             below.set_yscale("log")
             below.set_ylabel("churn")
     below.set_xlabel("epoch")
+    below.xaxis.get_major_locator().set_params(integer=True)
     if restored_epoch is not None:
         for ax in (above, below):
             mark = ax.axvline(restored_epoch + 1, color="0.3", linewidth=1, linestyle=":")
