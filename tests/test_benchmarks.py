@@ -3,6 +3,7 @@
 import json
 
 import keras
+import numpy as np
 import pytest
 
 from benchmarks import gpu, information, overhead
@@ -51,6 +52,22 @@ def test_the_first_pair_is_a_warm_up():
     seconds = overhead.paired_seconds(lambda: calls.append("a"), lambda: calls.append("b"), 2)
     assert [len(each) for each in seconds] == [2, 2]
     assert "".join(calls) == "ba" + "ab" + "ba"
+
+
+def test_probe_size_judges_the_epoch_that_the_rule_restores():
+    probe_size = pytest.importorskip("benchmarks.probe_size", reason="needs scikit-learn")
+    rng = np.random.default_rng(0)
+    # Fewer and fewer of the classes change, and none any more after ten epochs.
+    classes = [rng.integers(10, size=1000)]
+    for epoch in range(20):
+        changes = rng.random(1000) < 0.5 * 0.5**epoch * (epoch < 10)
+        classes.append(np.where(changes, rng.integers(10, size=1000), classes[-1]))
+    accuracies = np.linspace(0.5, 0.9, 21)[:, None] - [0.0, 0.01, 0.02]
+    found = probe_size.judged(classes, classes, accuracies, seed=0)
+    assert list(found["regrets"]) == ["250", "500", "1000"]
+    assert found["best"] == 0.9
+    # The mean of five without change is first there after epoch 15, and stays the lowest.
+    np.testing.assert_allclose(found["regrets"]["1000"], [10.0, 11.0, 12.0, 20.0])
 
 
 def test_gpu_records_each_measurement(tmp_path):
