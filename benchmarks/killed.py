@@ -118,7 +118,7 @@ def result_of(folder):
 
 def are_same(expected, result):
     return expected.keys() == result.keys() and all(
-        np.array_equal(expected[name], result[name]) for name in expected
+        np.array_equal(expected[name], result[name], equal_nan=True) for name in expected
     )
 
 
@@ -199,7 +199,8 @@ def train(folder, callback, beside, epoch_done):
     # TensorFlow's own shuffling starts anew in each process.
     shuffle = keras.backend.backend() != "tensorflow"
     model.fit(x, y, 64, EPOCHS, 0, callbacks=callbacks, shuffle=shuffle)
-    history = {f"history_{key}": np.array(values) for key, values in stopping.history.items()}
+    # None, where there was nothing to tell, becomes NaN.
+    history = {f"history_{key}": np.array(each, float) for key, each in stopping.history.items()}
     weights = {f"weight_{i}": values for i, values in enumerate(model.get_weights())}
     scalars = {
         name: getattr(stopping, name) for name in ("best", "best_step", "stopped_epoch", "wait")
