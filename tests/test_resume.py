@@ -159,6 +159,13 @@ def test_the_probes_are_those_of_the_first_start(tmp_path):
     np.testing.assert_array_equal(look.probe, before["0"])
 
 
+def test_a_training_goes_on_with_the_way_to_restore_that_it_began_with(tmp_path):
+    train(tmp_path, KillAt(2))
+    with pytest.raises(ValueError, match="`restore`: expected 'best', as the training in"):
+        train(tmp_path, restore="average")
+    assert (tmp_path / "state.json").exists()
+
+
 def test_another_callback_s_training_is_refused(tmp_path):
     train(tmp_path, KillAt(2))
     with pytest.raises(ValueError, match="monitor churn; received one with symbolic_eic"):

@@ -123,6 +123,11 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         """Go on with the training that was interrupted."""
         self._resumed = True
         record = self._record
+        if record["restore"] != self.restore:
+            raise ValueError(
+                f"`restore`: expected {record['restore']!r}, as the training in {self.backup_dir} "
+                f"began; received {self.restore!r}; do pass the same, or another `backup_dir`."
+            )
         for name in _KEPT:
             setattr(self, name, copy.deepcopy(record[name]))
         self._weights.take_up(record["weights"])
@@ -192,7 +197,8 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         """Save what it takes to go on with this epoch."""
         record = {name: copy.deepcopy(getattr(self, name)) for name in _KEPT}
         state = self._weights.state()
-        record |= {"epoch": epoch, "step": self._step(), "weights": state, **self._also_kept()}
+        record |= {"epoch": epoch, "step": self._step(), "restore": self.restore}
+        record |= {"weights": state, **self._also_kept()}
         arrays = {
             f"{measure.name}/{key}": array
             for measure in self.measures
