@@ -1,4 +1,4 @@
-"""Benford's law in the weights of Keras models, and information in their activations.
+"""Benford's law in the weights of Keras models, information in their neurons, churn of predictions.
 
 The public names are bound when they are first used: importing this package loads neither
 TensorFlow nor Keras.
