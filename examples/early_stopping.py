@@ -24,6 +24,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
+import matplotlib.pyplot as plt
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -257,6 +258,7 @@ def save(out, model, history, stopping):
     restored = stopping.best_epoch if stopping else None
     above, _ = plots.history(history, restored_epoch=restored)
     above.figure.savefig(out / "curves.png", dpi=150)
+    plt.close(above.figure)
     model.save(out / "model.keras")
 
 

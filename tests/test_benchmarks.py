@@ -28,7 +28,7 @@ def options(**sizes):
 
 @needs_tensorflow  # JAX takes long to compile its networks
 def test_overhead_tells_what_counting_costs(capsys):
-    overhead.main(options(epochs=1, pair_epochs=1, pictures=64, pairs=2, repeats=2))
+    overhead.main(options(epochs=1, pair_epochs=1, pictures=128, pairs=2, repeats=2))
     said = capsys.readouterr().out
     assert f"on {keras.config.backend()} {overhead.backend_version()}" in said
     assert "2 kernels" in said
