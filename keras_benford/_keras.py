@@ -6,6 +6,7 @@ new version of Keras that does is told at once. Importing this module loads no f
 
 import contextlib
 import functools
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,3 +96,36 @@ def old_arrays_freed(weights: list[Any]) -> Iterator[None]:
     finally:
         for weight in weights:
             del weight._direct_assign
+
+
+def updated_by(optimizer: Any) -> list[Any]:
+    """The variables that a built optimizer was built for, in its order. No public name has them."""
+    return list(optimizer._trainable_variables)
+
+
+def callbacks_beside(callback: Any) -> list[Any]:
+    """All callbacks of the training that is calling this one, itself included; empty if unknown.
+
+    A callback is not told of the others. They are in the `CallbackList` that calls it, or calls
+    what calls it.
+    """
+    import keras
+
+    frame = sys._getframe(1)
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if isinstance(caller, keras.callbacks.CallbackList):
+            return list(caller.callbacks)
+        frame = frame.f_back
+    return []
+
+
+def averages_are_in(callback: Any) -> bool:
+    """Whether this is a `SwapEMAWeights` that has put the averages into the model."""
+    return bool(getattr(callback, "_ema_weights_in_model", False))
+
+
+def averaged_by(optimizer: Any) -> list[tuple[Any, Any]]:
+    """An optimizer's variables under `use_ema`, each with the variable of its average."""
+    averages = getattr(optimizer, "_model_variables_moving_average", [])
+    return list(zip(optimizer._trainable_variables, averages, strict=True)) if averages else []

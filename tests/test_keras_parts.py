@@ -107,6 +107,52 @@ def test_direct_assign_is_how_a_weight_lets_go_of_its_array():
         assert vars(weight).keys() == attributes.keys()
 
 
+def test_trainable_variables_are_those_an_optimizer_was_built_for():
+    model = classifier()
+    some = model.trainable_variables[1:3]
+    optimizer = keras.optimizers.Adam(use_ema=True)
+    optimizer.build(some)
+    assert list(map(id, _keras.updated_by(optimizer))) == list(map(id, some))
+    pairs = _keras.averaged_by(optimizer)
+    assert [id(variable) for variable, _ in pairs] == list(map(id, some))
+    optimizer.apply([keras.ops.ones(variable.shape) for variable in some])
+    for variable, average in pairs:
+        np.testing.assert_array_equal(variable, average)
+    assert _keras.averaged_by(keras.optimizers.Adam()) == []
+
+
+def test_the_callback_list_that_calls_has_all_callbacks():
+    found = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            found.append(_keras.callbacks_beside(self))
+
+    class LookFromWithin(Look):
+        def on_train_begin(self, logs=None):
+            super().on_train_begin(logs)
+
+    first, second = Look(), LookFromWithin()
+    classifier().fit(*two_classes(), verbose=0, callbacks=[first, second])
+    for each in found:
+        assert each[:2] == [first, second]
+    assert len(found) == 2
+    first.on_train_begin()
+    assert found[2] == []
+
+
+def test_swapping_tells_whether_the_averages_are_in_the_model():
+    swap, told = keras.callbacks.SwapEMAWeights(swap_on_epoch=True), []
+    look = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda *_: told.append(_keras.averages_are_in(swap)),
+        on_epoch_end=lambda *_: told.append(_keras.averages_are_in(swap)),
+    )
+    optimizer = keras.optimizers.SGD(use_ema=True)
+    classifier(optimizer).fit(*two_classes(), epochs=2, verbose=0, callbacks=[swap, look])
+    assert told == [False, True, False, True]
+    assert not _keras.averages_are_in(look)
+
+
 @needs_tensorflow  # one backend will do
 def test_nothing_private_of_keras_is_taken_anywhere_else():
     private = {
@@ -116,6 +162,8 @@ def test_nothing_private_of_keras_is_taken_anywhere_else():
         "_user_weighted_metrics",
         "_initial_epoch",
         "_direct_assign",
+        "_model_variables_moving_average",
+        "_ema_weights_in_model",
     }
     for path in PACKAGE.rglob("*.py"):
         if path.name == "_keras.py":

@@ -201,6 +201,25 @@ def test_a_backup_and_restore_behind_it_that_is_elsewhere_is_refused(tmp_path, s
         train(tmp_path / "ours", callbacks=callbacks())
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda folder: churn_stopping(backup_dir=folder / "x" / ".." / "ours"),
+        lambda folder: keras.callbacks.BackupAndRestore(folder / "ours"),
+        lambda folder: keras.callbacks.BackupAndRestore(folder),
+    ],
+    ids=["same", "BackupAndRestore", "BackupAndRestore-above"],
+)
+@pytest.mark.parametrize("ours_first", [True, False], ids=["first", "last"])
+def test_a_folder_that_another_callback_would_write_to_is_refused(tmp_path, other, ours_first):
+    ours, model = mlh_stopping(backup_dir=tmp_path / "ours"), network()
+    callbacks = [ours, other(tmp_path)][:: 1 if ours_first else -1]
+    with pytest.raises(ValueError, match=r"`backup_dir`: expected a folder for .* alone; received"):
+        model.fit(*two_classes(), callbacks=callbacks, verbose=0)
+    assert model.optimizer.iterations == 0
+    train(tmp_path / "ours", callbacks=[None, churn_stopping(backup_dir=tmp_path / "theirs")])
+
+
 class KillBetween(keras.callbacks.Callback):
     """Stands between two callbacks, and ends the training at the end of an epoch."""
 

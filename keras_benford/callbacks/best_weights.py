@@ -5,12 +5,11 @@ be if training ended at the check: under an optimizer with `use_ema`, averaged.
 """
 
 import collections
-import contextlib
 
-import keras
 import numpy as np
 
 from keras_benford.callbacks import processes
+from keras_benford.callbacks.optimizers import averages_in
 
 CHECKS = 5
 """Of how many checks the mean is taken, the best one and those before it."""
@@ -43,12 +42,12 @@ class BestWeights:
             best: whether it is the best so far.
         """
         if self.way == "average":
-            with averaged(model):
+            with averages_in(model):
                 self._recent.append(self._kept(f"check-{number}", processes.whole_weights(model)))
             if best:
                 self._best = self._kept(f"best-{number}", lambda: self._mean(model))
         elif self.way == "best" and best:
-            with averaged(model):
+            with averages_in(model):
                 if self._folder is None:
                     self._best = processes.whole_weights(model)
                 else:
@@ -106,26 +105,6 @@ class BestWeights:
         """Go on from what `state` gave."""
         self._best = state["best"]
         self._recent.extend(state["recent"])
-
-
-@contextlib.contextmanager
-def averaged(model):
-    """Have the model hold the averages of its weights for a moment, if its optimizer does.
-
-    At the end of `fit` Keras overwrites the weights with their averages, and restoring raw ones
-    would undo that.
-    """
-    optimizer = getattr(model, "optimizer", None)
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    if not getattr(optimizer, "use_ema", False):
-        yield
-        return
-    variables = model.trainable_variables
-    raw = [keras.ops.convert_to_numpy(variable).copy() for variable in variables]
-    optimizer.finalize_variable_values(variables)
-    yield
-    for variable, values in zip(variables, raw, strict=True):
-        variable.assign(values)
 
 
 def _is_float(array):

@@ -13,6 +13,7 @@ import keras
 from keras_benford import _keras
 from keras_benford.callbacks.best_weights import WAYS, BestWeights
 from keras_benford.callbacks.checks import Checks
+from keras_benford.callbacks.optimizers import averages_out
 from keras_benford.callbacks.resume import Backup
 
 # What the decisions depend on and lead to, which a training that goes on must know.
@@ -104,10 +105,13 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         self._weights = BestWeights(self.restore, self._backup)
         self._record = None
         self._resumed = False
+        self._beside = []
 
     def on_train_begin(self, logs=None):
         self._forget()
+        self._beside = _keras.callbacks_beside(self)
         if self._backup is not None:
+            self._backup.check_that_no_other_writes(self, self._beside)
             self._record = self._backup.read(self.model, self._identity())
         super().on_train_begin(logs)
         self._rule = self._make_rule()
@@ -189,9 +193,11 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, logs)
-        if self._backup is not None:
-            self._save(epoch + 1)
+        # So that the order of the callbacks makes no difference.
+        with averages_out(self.model, self._beside):
+            super().on_epoch_end(epoch, logs)
+            if self._backup is not None:
+                self._save(epoch + 1)
 
     def _save(self, epoch):
         """Save what it takes to go on with this epoch."""
@@ -230,6 +236,7 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
             _keras.begin_with(self.model, None)
         super().on_train_end(logs)
         self._record = None
+        self._beside = []
 
     def _reason_at_the_end(self):
         if self.best is None:

@@ -3,10 +3,10 @@
 A folder holds, each replaced as a whole and so never half written:
 
 - `state.json`, which names the other files: what the callback knows at the end of the last epoch;
-- `training-EPOCHS.weights.h5`: the model and its optimizer as they were then, in Keras' format;
+- `training-EPOCHS.weights.h5`: the model and its optimizers as they were then, in Keras' format;
 - `training-EPOCHS.npz`: what the measures remember, where they do;
 - `probe-NAME.npz`: inputs that are looked at again and again;
-- `best-CHECKS.weights.h5`: the weights of the best check, without the optimizer, in Keras' format;
+- `best-CHECKS.weights.h5`: the weights of the best check, without optimizers, in Keras' format;
   or `best-CHECKS.npz`, their mean over several, and `check-CHECKS.npz`, those of the last checks;
 - `best.weights.h5`: those of a training that has ended.
 
@@ -18,10 +18,11 @@ import json
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from keras_benford import _keras
-from keras_benford.callbacks import processes
+from keras_benford.callbacks import optimizers, processes
 from keras_benford.callbacks.randomness import random_state, set_random_state
 
 _STATE = "state.json"
@@ -39,6 +40,25 @@ class Backup:
 
     def __init__(self, folder):
         self.folder = Path(folder)
+
+    def check_that_no_other_writes(self, own, callbacks):
+        """Raise a ValueError where another callback of the training would write to this folder.
+
+        Keras' `BackupAndRestore` removes its own folder in the end, with all that is in it.
+        """
+        mine = self.folder.resolve()
+        for callback in callbacks:
+            other = getattr(callback, "backup_dir", None)
+            if callback is own or other is None:
+                continue
+            other = Path(other).resolve()
+            removes = isinstance(callback, keras.callbacks.BackupAndRestore)
+            if other == mine or (removes and other in mine.parents):
+                raise ValueError(
+                    "`backup_dir`: expected a folder for this callback alone; received "
+                    f"{self.folder}, which {type(callback).__name__} uses, too; do pass each a "
+                    "folder of its own."
+                )
 
     def read(self, model, monitor):
         """The saved record; None where no training was interrupted.
@@ -88,7 +108,7 @@ class Backup:
             arrays: what its measures remember, by name.
             files: names of other files to keep.
         """
-        _build_optimizer(model)
+        optimizers.build_own(model)
         name = f"training-{record['epoch']}"
         training = self._save(f"{name}.weights.h5", model.save_weights)
         remembered = self.save_arrays(name, arrays) if arrays else None
@@ -96,6 +116,7 @@ class Backup:
             **record,
             "training_file": training,
             "arrays_file": remembered,
+            "optimizers": optimizers.built_for(model),
             "random": random_state(model),
         }
         text = json.dumps({"identity": _identity(model, monitor), "record": record})
@@ -124,21 +145,21 @@ class Backup:
             return [_of_dtype(saved[str(i)], dtype) for i, dtype in enumerate(dtypes)]
 
     def save_weights(self, name, model):
-        """Save a model's weights in Keras' format, without its optimizer; give the file's name."""
+        """Save a model's weights in Keras' format, without its optimizers; give the file's name."""
         return self._save(
             f"{name}.weights.h5",
-            lambda path: _keras.save_weights(model, path, without=_skipped(model)),
+            lambda path: _keras.save_weights(model, path, without=optimizers.all_of(model)),
         )
 
     def load_weights(self, file, model):
         """Give a model the weights that `save_weights` saved."""
         processes.wait_for_all("keras_benford: the best weights are saved")
         with _keras.old_arrays_freed(model.weights):
-            model.load_weights(self.folder / file, objects_to_skip=_skipped(model))
+            model.load_weights(self.folder / file, objects_to_skip=optimizers.all_of(model))
 
     def restore(self, model, record):
-        """Bring a model and its optimizer to where they were when the record was saved."""
-        _build_optimizer(model)
+        """Bring a model and its optimizers to where they were when the record was saved."""
+        optimizers.build(model, record["optimizers"])
         model.load_weights(self.folder / record["training_file"])
         set_random_state(model, record["random"])
 
@@ -177,21 +198,6 @@ class Backup:
 def _identity(model, monitor):
     shapes = [[*weight.shape, str(weight.dtype)] for weight in model.weights]
     return {"monitor": monitor, "weights": shapes}
-
-
-def _build_optimizer(model):
-    """Have the optimizer's variables made, as `fit` does no sooner than in its first step."""
-    strategy = getattr(model, "distribute_strategy", None)
-    for optimizer in _skipped(model):
-        if not optimizer.built:
-            with strategy.scope() if strategy is not None else contextlib.nullcontext():
-                optimizer.build(model.trainable_variables)
-
-
-def _skipped(model):
-    """The model's optimizer, which is no part of its best weights."""
-    optimizer = getattr(model, "optimizer", None)
-    return [] if optimizer is None else [optimizer]
 
 
 def _as_numpy_has_it(array):
