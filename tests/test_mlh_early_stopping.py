@@ -1,6 +1,4 @@
-import copy
 import math
-import pickle
 
 import keras
 import numpy as np
@@ -266,24 +264,6 @@ def test_a_second_fit_starts_anew():
     model.fit(x, y, epochs=9, callbacks=[callback], verbose=0)
     assert (callback.best, callback.stopped_epoch, callback.best_epoch) == (0.85, 3, 1)
     assert callback.history["mlh"] == [0.80, 0.85, 0.84, 0.83]
-
-
-def test_a_deep_copy_trains_like_the_original():
-    original = kb.MLHEarlyStopping(check_every=0.5)
-    twin = copy.deepcopy(original)
-    for callback in (original, twin):
-        classifier().fit(*two_classes(), epochs=2, callbacks=[callback], verbose=0)
-    assert original.history == twin.history
-    assert len(twin.history["mlh"]) == 4
-
-
-@pytest.mark.parametrize("check_every", ["epoch", 3, 0.5])
-@pytest.mark.parametrize("kind", [kb.MLHEarlyStopping, kb.BenfordMonitor])
-def test_callbacks_can_be_copied_and_pickled_after_fit(kind, check_every):
-    callback = kind(check_every=check_every)
-    classifier().fit(*two_classes(), callbacks=[callback], verbose=0)
-    for twin in (copy.deepcopy(callback), pickle.loads(pickle.dumps(callback))):
-        assert twin.history == callback.history
 
 
 @needs_tensorflow

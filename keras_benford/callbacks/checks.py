@@ -4,6 +4,7 @@ A constructor holds no model and no tensor, so a callback can be copied before `
 several.
 """
 
+import copy
 import math
 
 import keras
@@ -39,10 +40,24 @@ class Checks:
         self._checked_at = None
         self._latest = {}
         self.history = {}
+        self._listen_to_batches()
+
+    def _listen_to_batches(self):
+        # Keras dispatches batch hooks asynchronously unless a callback has one of its own, so there
+        # is none unless it is needed.
         if self._schedule.inside_epoch:
-            # Keras dispatches batch hooks asynchronously unless a callback has one of its own, so
-            # there is none unless it is needed.
             self.on_train_batch_end = self._after_batch
+
+    def __getstate__(self):
+        """What copies and pickles get: no model, and nothing else of a training that is running."""
+        state = {**vars(self), "_model": None, "_evidence": None}
+        state.pop("on_train_batch_end", None)
+        state["_schedule"] = copy.copy(self._schedule)
+        return state
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._listen_to_batches()
 
     def set_model(self, model):
         super().set_model(model)

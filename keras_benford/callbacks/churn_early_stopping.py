@@ -144,6 +144,9 @@ class ChurnEarlyStopping(EarlyStopping):
             backup_dir=backup_dir,
         )
 
+    def __getstate__(self):
+        return {**super().__getstate__(), "measures": [], "_probes": []}
+
     def _identity(self):
         return "churn"
 

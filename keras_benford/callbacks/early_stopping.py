@@ -85,6 +85,9 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         self._rule = None
         self._forget()
 
+    def __getstate__(self):
+        return {**super().__getstate__(), "_beside": []}
+
     def _make_rule(self):
         """The `keras_benford.rules.Rule` to decide by, made as a training begins."""
         raise NotImplementedError
