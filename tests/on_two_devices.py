@@ -56,7 +56,7 @@ def main(kind, folder=None, rank=0, address=None):
         "metric": history["metric"],
         "score": {"counts": score.counts.tolist(), "mlh": score.mlh},
         "moments": [(layer.mean, layer.std) for layer in score.layers],
-        "layers": sorted(key for key in history if key.startswith("mlh/")),
+        "layers": sorted(key for key in history if key.startswith("layer_mlh/")),
         "split": [w.path for w in model.weights if is_split(w)],
     }
     if address is None or kind == "data":

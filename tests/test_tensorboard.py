@@ -32,7 +32,7 @@ def test_layers_and_checks_inside_an_epoch_are_scalars_too(tmp_path):
     model = classifier()
     model.fit(*two_classes(), batch_size=20, callbacks=callbacks, verbose=0)
     assert scalars(tmp_path / "train", "batch_mlh") == pytest.approx(monitor.history["mlh"][:1])
-    key = f"mlh/{kb.score(model).layers[0].path}"
+    key = f"layer_mlh/{kb.score(model).layers[0].path}"
     assert scalars(tmp_path / "train", f"epoch_{key}") == pytest.approx(monitor.history[key][1:])
 
 

@@ -175,7 +175,7 @@ def test_a_csv_log_has_every_column_in_every_row(tmp_path):
     with path.open() as file:
         rows = list(csv.DictReader(file))
     assert {"mlh", "eic", "accuracy"} < rows[0].keys()
-    assert sum(key.startswith("mlh/") for key in rows[0]) == 2
+    assert sum(key.startswith("layer_mlh/") for key in rows[0]) == 2
     for key in ("mlh", "eic"):
         np.testing.assert_allclose([float(row[key]) for row in rows], history[key])
 

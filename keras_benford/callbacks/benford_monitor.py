@@ -23,13 +23,13 @@ class BenfordMonitor(Monitor):
             spaced checks (data of unknown length is checked at the end of the first epoch only).
             The end of an epoch is always checked. Inside an epoch, `mlh` is in the logs of the
             batches at which it is checked.
-        layers: also write `mlh/<path>` for each weight that counts.
+        layers: also write `layer_mlh/<path>` for each weight that counts.
         include: glob pattern(s) on weight paths, as for `keras_benford.score`.
         exclude: likewise.
 
     Attributes:
         history: dict of lists, an entry a check: `epoch`, `step` (the optimizer's updates), `mlh`,
-            and `mlh/<path>` if asked for.
+            and `layer_mlh/<path>` if asked for.
 
     A weight that is infinite or NaN makes its own MLH and the model's NaN, with one warning. So few
     weights that MLH scatters by more than 0.015 by chance are warned of, too.

@@ -13,7 +13,7 @@ class MLH(Measure):
     """Correlation of the weights' leading digits with Benford's law.
 
     Args:
-        layers: also tell it for each weight, as `mlh/<path>`.
+        layers: also tell it for each weight, as `layer_mlh/<path>`.
     """
 
     name = "mlh"
@@ -29,7 +29,7 @@ class MLH(Measure):
 
     def values(self, evidence):
         of_layers = evidence.mlh_of_layers if self.layers else {}
-        return {"mlh": evidence.mlh} | {f"mlh/{path}": mlh for path, mlh in of_layers.items()}
+        return {"mlh": evidence.mlh} | {f"layer_mlh/{path}": mlh for path, mlh in of_layers.items()}
 
 
 class Criterion(Measure):
