@@ -5,6 +5,7 @@ TensorFlow nor Keras.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -127,3 +128,8 @@ def __getattr__(name):
 
 def __dir__():
     return [*globals(), *__all__]
+
+
+# A saved model with `WeightsMLH` can be loaded once the class is registered, as its module does.
+if "keras" in sys.modules:
+    importlib.import_module(f"{__name__}.metrics")

@@ -16,6 +16,17 @@ def is_layer(thing: Any) -> bool:
     return hasattr(thing, "weights") and hasattr(thing, "_flatten_layers")
 
 
+def check_is_no_tf_keras(model: Any) -> None:
+    """Raise a TypeError for a model of Keras 2 in the package `tf_keras`: it looks much alike."""
+    for kind in type(model).__mro__:
+        if kind.__module__.startswith(("tf_keras.", "tensorflow.python.keras.")):
+            raise TypeError(
+                f"`model`: expected a model of Keras 3; received {type(model).__name__} of "
+                "tf_keras (Keras 2); do make it by `keras`, without TF_USE_LEGACY_KERAS, or save "
+                "it and pass the file to `keras_benford.score`."
+            )
+
+
 def flat_layers(layer: Any, *, include_self: bool = True, recursive: bool = True) -> list[Any]:
     """The layers in a layer, each once.
 

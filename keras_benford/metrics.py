@@ -12,10 +12,10 @@ import keras
 import numpy as np
 from keras import backend, ops
 
-from keras_benford import digits, statistics
+from keras_benford import _keras, digits, statistics
 from keras_benford._keras import in_stateless_scope
 from keras_benford.digits import backends, tensors
-from keras_benford.selection import Patterns, select
+from keras_benford.selection import NothingCountsError, Patterns, select
 
 # JAX has no integers of more than 32 bits unless told to. So a counter is two of them: these many
 # bits of the count, and the bits above. Seven more bits are room for the sum over 127 replicas.
@@ -90,10 +90,14 @@ class WeightsMLH(keras.metrics.Metric):
 
         model.compile("adam", "mse", metrics=[keras_benford.WeightsMLH(model)])
 
-    A saved model comes back without the binding between metric and model, because a metric does
+    To load a saved model with it, import Keras before this package, or this class: only then does
+    Keras know the class, and not say that it "could not locate" it.
+
+    A loaded model comes without the binding between metric and model, because a metric does
     not save its model. Until `bind(model)` is called, or one of this package's callbacks does so,
     the metric is NaN and warns once. Frozen weights do not count, as training never changes them,
-    unless `include` names them; where all are frozen, it is NaN and warns once, too.
+    unless `include` names them. Where no weight counts, since all are frozen or quantised, it is
+    NaN and warns once, too.
 
     Args:
         model: the model whose weights to count, built or not yet; None to bind it later.
@@ -134,6 +138,7 @@ class WeightsMLH(keras.metrics.Metric):
 
     def bind(self, model: Any) -> None:
         """Count the weights of `model` from now on."""
+        _keras.check_is_no_tf_keras(model)
         if not isinstance(model, keras.Layer):
             raise TypeError(
                 f"`model`: expected a Keras model; received {type(model).__name__}; "
@@ -169,15 +174,13 @@ class WeightsMLH(keras.metrics.Metric):
         return self._of_weights()
 
     def _of_weights(self):
-        if self.include is None and not self.model.trainable_weights:
-            self._warn_once(
-                "expected weights that training changes; received a model of which all are frozen, "
-                "as for an evaluation; do name those to count in `include`"
-            )
-            return ops.cast(float("nan"), self.dtype)
         # Anew each time, which in a graph is once: layers may be added, quantised, adapted.
         which = {"include": self.include, "exclude": self.exclude}
-        selection = select(self.model, **which, trainable=True)
+        try:
+            selection = select(self.model, **which, trainable=True)
+        except NothingCountsError as error:
+            self._warn_once(str(error).removeprefix("`model`: ").removesuffix("."))
+            return ops.cast(float("nan"), self.dtype)
         with backends.with_64_bits():
             tallies = tensors.tally_each([weight.value() for weight in selection.counted])
             tally = ops.sum(tallies, axis=0)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keras_benford import _keras
+from keras_benford._messages import listed
 
 Patterns = str | Sequence[str] | None
 
@@ -104,6 +105,25 @@ class Selection:
     skipped: tuple[Skipped, ...]
 
 
+class NothingCountsError(ValueError):
+    """A model of which no weight counts; the message has the reasons.
+
+    Args:
+        model_name: the model's name.
+        skipped: its weights, as `Skipped`.
+    """
+
+    def __init__(self, model_name, skipped):
+        paths = {}
+        for each in skipped:
+            paths.setdefault(each.reason, []).append(each.path)
+        why = "; ".join(f"{listed(of_it, 3)} ({reason})" for reason, of_it in paths.items())
+        super().__init__(
+            f"`model`: expected weights that count; received {model_name!r}, where none does: "
+            f"{why}; do name floating-point weights to count in `include`."
+        )
+
+
 def select(
     model: Any,
     *,
@@ -129,8 +149,8 @@ def select(
 
     Raises:
         TypeError: if `model` has no layers' weights, or a pattern is no string.
-        ValueError: if the model has no weights yet, a pattern matches nothing, or nothing is left
-            to count.
+        ValueError: if the model has no weights yet or a pattern matches nothing;
+            `NothingCountsError` if nothing is left to count.
     """
     weights = _weights(model)
     owners = _owners(model)
@@ -216,11 +236,7 @@ def _sorted(candidates, model_name, include, exclude, trainable=False):
         else:
             skipped.append(Skipped(weight.path, weight.shape, weight.dtype, reason, guessed))
     if not counted:
-        raise ValueError(
-            f"`model`: expected weights that count; received {model_name!r}, where none does: "
-            + "; ".join(f"{s.path} ({s.reason})" for s in skipped)
-            + "; do name floating-point weights to count in `include`."
-        )
+        raise NothingCountsError(model_name, skipped)
     return Selection(tuple(counted), tuple(skipped))
 
 
@@ -278,6 +294,7 @@ def _role_in_saved_model(name):
 
 
 def _weights(model):
+    _keras.check_is_no_tf_keras(model)
     if not _keras.is_layer(model) or isinstance(model, type):
         raise TypeError(
             f"`model`: expected a Keras model or layer; received {type(model).__name__}; "
@@ -368,7 +385,7 @@ def _matching(argument, patterns, paths, model_name):
         if not hits:
             raise ValueError(
                 f"`{argument}`: expected patterns that match a weight's path; received "
-                f"{pattern!r}, which matches none of: {', '.join(paths)}."
+                f"{pattern!r}, which matches none of: {listed(paths)}."
             )
         matched.update(hits)
     return matched

@@ -100,8 +100,25 @@ def test_the_accuracy_of_one_output_can_be_named():
 def test_several_accuracies_must_be_told_apart():
     x, y = two_classes()
     model = two_outputs({"a": ["accuracy"], "b": ["accuracy"]})
-    with pytest.raises(ValueError, match=r"received .*a_accuracy, .*b_accuracy, "):
+    with pytest.raises(ValueError, match=r"received a_accuracy, b_accuracy; do say which"):
         model.fit(x, {"a": y, "b": y}, callbacks=[kb.MLHEarlyStopping()], verbose=0)
+
+
+@pytest.mark.parametrize("own_step", [False, True], ids=["keras", "own-step"])
+def test_a_metric_of_a_number_for_each_class_is_told_by_the_first_batch(own_step):
+    class Own(keras.Sequential):
+        """Its metrics are looked at when they are in the logs."""
+
+        def compute_metrics(self, *args, **kwargs):
+            return super().compute_metrics(*args, **kwargs)
+
+    x, y = two_classes()
+    model = (Own if own_step else keras.Sequential)([keras.Input((8,)), keras.layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=[keras.metrics.F1Score()])
+    callback, recorder = kb.MLHEarlyStopping(accuracy="f1_score"), Recorder()
+    with pytest.raises(ValueError, match="expected a metric of one number; received 'f1_score', w"):
+        model.fit(x, np.eye(2)[y], callbacks=[recorder, callback], verbose=0)
+    assert own_step or len(recorder.batch_weights) <= 1
 
 
 def test_an_accuracy_that_is_not_there_is_told_by_the_first_batch():

@@ -39,6 +39,17 @@ def test_flatten_layers_gives_what_a_layer_holds():
     assert not _keras.is_layer(keras.optimizers.Adam())
 
 
+@pytest.mark.parametrize("module", ["tf_keras.src.engine.base_layer", "tensorflow.python.keras.x"])
+def test_models_of_tf_keras_are_told_by_their_module(module):
+    theirs = type("Layer", (), {"__module__": module, "weights": [], "_flatten_layers": None})
+    model = type("Sequential", (theirs,), {"__module__": "own"})()
+    metric, monitor = keras_benford.WeightsMLH(), keras_benford.BenfordMonitor()
+    for give in (keras_benford.score, metric.bind, monitor.set_model):
+        with pytest.raises(TypeError, match="expected a model of Keras 3; received Sequential of"):
+            give(model)
+    _keras.check_is_no_tf_keras(nested())
+
+
 def test_call_has_training_arg_tells_of_the_argument():
     class With(keras.Model):
         def call(self, x, training=None):

@@ -174,6 +174,20 @@ def test_weights_mlh_serves_a_model_with_several_outputs():
     assert history["a_mlh"][-1] == pytest.approx(kb.score(model).mlh, abs=1e-6)
 
 
+def test_weights_mlh_of_a_quantised_model_is_nan_and_evaluation_goes_on():
+    model = keras.Sequential([keras.Input((8,)), *(keras.layers.Dense(2) for _ in range(30))])
+    x, y = two_classes(32)
+    model.compile("sgd", "mse", metrics=[kb.WeightsMLH(model), "mae"])
+    with pytest.warns(UserWarning, match="InputLayer does not have a `quantize` method"):
+        model.quantize("int8")
+    with pytest.warns(UserWarning, match="reports NaN: expected weights that count") as caught:
+        found = model.evaluate(x, np.eye(2)[y], verbose=0, return_dict=True)
+    assert np.isnan(found["mlh"])
+    assert found["mae"] > 0
+    assert len(caught) == 1
+    assert len(str(caught[0].message)) < 600
+
+
 def test_weights_mlh_wants_a_model():
     with pytest.raises(TypeError, match="`model`: expected a Keras model; received str"):
         kb.WeightsMLH("model.keras")
@@ -216,10 +230,16 @@ def test_a_callback_binds_the_metric_of_a_loaded_model(tmp_path, fits_before):
     assert np.isfinite([logs["mlh"] for logs in seen]).all()
 
 
-def test_a_saved_model_loads_in_a_process_that_imports_the_package(tmp_path):
+@pytest.mark.parametrize(
+    "imports",
+    ["import keras, keras_benford", "from keras_benford import WeightsMLH; import keras"],
+    ids=["package", "class"],
+)
+def test_a_saved_model_loads_in_a_process_that_imports(tmp_path, imports):
     saved_model(tmp_path / "model.keras")
     code = f"""
-        import keras, keras_benford.metrics
+        {imports}
+        import keras_benford
         model = keras.models.load_model({str(tmp_path / "model.keras")!r})
         print(keras_benford.score(model).counts.sum())
     """

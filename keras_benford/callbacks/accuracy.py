@@ -7,8 +7,10 @@ give the mean of just the batches between them.
 import math
 
 import keras
+import numpy as np
 
 from keras_benford import _keras
+from keras_benford._messages import listed
 
 
 def flat_metrics(model):
@@ -34,7 +36,7 @@ def accuracy_key(names, wanted=None):
         `"accuracy"` or `"acc"` if there, else the only name that ends in "accuracy".
 
     Raises:
-        ValueError: if there is none, or several and none is called `accuracy`.
+        ValueError: if there is none, or there are several and none is called `accuracy`.
     """
     names = [name for name in names if not name.startswith("val_")]
     if wanted is not None:
@@ -45,10 +47,16 @@ def accuracy_key(names, wanted=None):
         ]
     if len(candidates) == 1:
         return candidates[0]
+    if candidates:
+        raise ValueError(
+            "`accuracy`: expected one training accuracy, which EIC is made of; received "
+            f"{listed(candidates)}; do say which of these, as in accuracy={candidates[0]!r}, or "
+            'pass monitor="mlh", which needs none.'
+        )
     what = "a training accuracy" if wanted is None else f"the metric {wanted!r}"
     raise ValueError(
         f"`monitor`: expected {what} in the logs, which EIC is made of; received "
-        f"{', '.join(names) or 'none at all'}; do compile with metrics=['accuracy'], name one of "
+        f"{listed(names) or 'none at all'}; do compile with metrics=['accuracy'], name one of "
         'these as `accuracy=`, or pass monitor="mlh", which needs none.'
     )
 
@@ -71,7 +79,9 @@ def check_for_accuracy(model, wanted=None):
     ):
         return True
     if all(getattr(metric, "built", True) for metric in model.metrics):
-        accuracy_key(model.get_metrics_result(), wanted)
+        found = model.get_metrics_result()
+        key = accuracy_key(found, wanted)
+        _one_number(found[key], key)
         return True
     names = [_name(metric) for metric in flat_metrics(model) if metric is not None]
     if wanted is None and not any(name == "acc" or name.endswith("accuracy") for name in names):
@@ -114,7 +124,7 @@ class AccuracyWindow:
         A metric that is no mean, or is not the model's, has no totals: then it is the value in the
         logs, the metric's running value of the epoch.
         """
-        running = float(logs[self.key])
+        running = _one_number(logs[self.key], self.key)
         if self._metric is None or (self._before == (0.0, 0.0) and not inside_epoch):
             return _without_rounding(running, running)
         total, count = self._at_end or self._totals()
@@ -132,6 +142,16 @@ class AccuracyWindow:
             return None
         variables = (self._metric.total, self._metric.count)
         return tuple(float(keras.ops.convert_to_numpy(variable)) for variable in variables)
+
+
+def _one_number(value, key):
+    """A metric's value as a float; an error for one that has several, as for each class one."""
+    if np.size(value) != 1:
+        raise ValueError(
+            f"`accuracy`: expected a metric of one number; received {key!r}, which has "
+            f"{np.size(value)}, as one for each class; do take their mean, as by average='macro'."
+        )
+    return float(value)
 
 
 def _without_rounding(mean, running):

@@ -9,6 +9,7 @@ import math
 
 import keras
 
+from keras_benford import _keras
 from keras_benford.callbacks.accuracy import flat_metrics
 from keras_benford.callbacks.evidence import Evidence
 from keras_benford.callbacks.schedule import Schedule
@@ -60,6 +61,7 @@ class Checks:
         self._listen_to_batches()
 
     def set_model(self, model):
+        _keras.check_is_no_tf_keras(model)
         super().set_model(model)
         for metric in flat_metrics(model):
             if isinstance(metric, WeightsMLH) and metric.model is None:

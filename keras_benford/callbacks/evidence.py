@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_benford import context, inference, statistics
+from keras_benford._messages import listed
 from keras_benford.callbacks import processes
 from keras_benford.callbacks.accuracy import AccuracyWindow, accuracy_key, check_for_accuracy
 from keras_benford.scoring import count
@@ -181,7 +182,7 @@ class Evidence:
             self.warn(
                 "weights",
                 f"expected finite weights; received {tallies[:, 10].sum():,} infinite or NaN "
-                f"values in {', '.join(paths)}. MLH and what follows from it are NaN in the logs "
+                f"values in {listed(paths)}. MLH and what follows from it are NaN in the logs "
                 "while they last; do lower the learning rate or clip the gradients.",
             )
         return tallies

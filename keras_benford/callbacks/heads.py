@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_benford._messages import listed
 from keras_benford.predictions import KINDS, Predictions
 
 _KIND_OF_LOSS = {
@@ -94,7 +95,7 @@ class Heads:
         what = "the name of one" if self._output is None else f"one of them for {self._output!r}"
         raise ValueError(
             f"`output`: expected {what}, as the model has several outputs; received "
-            f"{', '.join(named)}; do pass a name, or output='mean' for the mean churn of all."
+            f"{listed(named)}; do pass a name, or output='mean' for the mean churn of all."
             if len(named) > 1
             else f"`output`: expected the name of an output; received {self._output!r}; the model "
             f"has but one, {', '.join(named)}; do leave it out."

@@ -22,6 +22,7 @@ import keras
 import numpy as np
 
 from keras_benford import _keras
+from keras_benford._messages import listed
 from keras_benford.callbacks import optimizers, processes
 from keras_benford.callbacks.randomness import random_state, set_random_state
 
@@ -70,7 +71,7 @@ class Backup:
         if split:
             raise ValueError(
                 "`backup_dir`: expected weights of which each process holds a copy; received some "
-                f"that are split between processes: {', '.join(split)}; do leave it out."
+                f"that are split between processes: {listed(split)}; do leave it out."
             )
         path = self.folder / _STATE
         try:
