@@ -42,7 +42,8 @@ class MLHEarlyStopping(EarlyStopping):
         baseline: only a value better than this starts the patience anew.
         restore_best_weights: put weights back when training ends, whether or not this callback
             ended it. Under an optimizer with `use_ema=True` these are the averaged weights as they
-            stood at the check. False is `restore="last"`.
+            stood at the check, wherever `SwapEMAWeights` stands among the callbacks; what is
+            measured are the raw ones. False is `restore="last"`.
         start_from_epoch: epochs before the first decision; the logs are written all the same.
         restore: which weights: `"best"` (default), those of the best check; `"average"`, the mean
             of those of the last five checks up to it, statistics of batch normalisation included,
@@ -56,8 +57,9 @@ class MLHEarlyStopping(EarlyStopping):
             ends in "accuracy". Criteria take its mean over the batches since the last check.
         include: glob pattern(s) on weight paths, as for `keras_benford.score`.
         exclude: likewise.
-        backup_dir: a local folder in which to keep, from epoch to epoch, what a killed
-            training needs to go on: the state of this callback, the model and its optimizer. The
+        backup_dir: a local folder, for this callback alone, in which to keep, from epoch to epoch,
+            what a killed training needs to go on: the state of this callback, the model and the
+            optimizers in its attributes, of which a `train_step` of its own may have several. The
             same `fit` started again in a new process goes on after the last epoch that was
             finished, with the same decisions. The best weights are kept there too, and not in
             memory. When `fit` ends, they stay as `best.weights.h5`, and the rest is removed.
