@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from keras_benford.scoring.results import LayerScore, Score
+from keras_benford.weights.layouts import HEADS
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,25 +54,52 @@ def compare(first: Score, second: Score) -> Comparison:
     """Match the weights of two models and put their figures beside each other.
 
     Weights match by path; the models' own names at the start of paths are left out, because Keras
-    puts them there for some models and formats only.
+    puts them there for some models and formats only. What is left matches, where the shape is the
+    same, by a path without the names of parts that Keras makes itself and does not always write.
 
     >>> compare(score("before.keras"), score("after.keras"))  # doctest: +SKIP
     """
     theirs = {_short_path(second, layer): layer for layer in second.layers}
     ours = {_short_path(first, layer): layer for layer in first.layers}
-    common = [path for path in ours if path in theirs]
+    same = {path: path for path in ours if path in theirs}
+    common = same | _alike(ours, theirs, same)
+    taken = set(common.values())
     shapes = [[layer.shape for layer in score.layers] for score in (first, second)]
-    if not common and shapes[0] == shapes[1]:
+    if not same and len(common) < len(ours) and shapes[0] == shapes[1]:
         pairs = tuple(zip(first.layers, second.layers, strict=True))
         return Comparison(first, second, pairs, (), (), "position")
     return Comparison(
         first,
         second,
-        tuple((ours[path], theirs[path]) for path in common),
-        tuple(layer for path, layer in ours.items() if path not in theirs),
-        tuple(layer for path, layer in theirs.items() if path not in ours),
+        tuple((ours[path], theirs[common[path]]) for path in ours if path in common),
+        tuple(layer for path, layer in ours.items() if path not in common),
+        tuple(layer for path, layer in theirs.items() if path not in taken),
         "path",
     )
+
+
+def _alike(ours, theirs, same):
+    """Pairs of paths that differ in the names of parts only, and are no other path's."""
+    first, second = ({}, {})
+    for layers, by_name in ((ours, first), (theirs, second)):
+        for path, layer in layers.items():
+            if path not in same:
+                name = *filter(None, map(_layer, path.split("/"))), layer.shape
+                by_name.setdefault(name, []).append(path)
+    return {
+        paths[0]: second[name][0]
+        for name, paths in first.items()
+        if len(paths) == len(second.get(name, ())) == 1
+    }
+
+
+def _layer(name):
+    """A layer's name, or what Keras calls it as a part of another; nothing for a cell."""
+    if re.fullmatch(r"(.*_)?cell(_\d+)?", name):
+        return None
+    if name in HEADS:
+        return name.strip("_").removesuffix("_dense")
+    return "output" if name == "attention_output" else re.sub(r"^((for|back)ward)_.*", r"\1", name)
 
 
 def _short_path(score, layer):
