@@ -364,11 +364,11 @@ def frozen_graph(folder):
 
 
 @refused(r"the graph of a SavedModel; do pass its folder")
-def saved_model_pb_alone(folder):
+def saved_model_pb_by_another_name(folder):
     import tensorflow as tf
 
     tf.saved_model.save(tf.Module(), str(folder / "saved"))
-    return folder / "saved" / "saved_model.pb"
+    return (folder / "saved" / "saved_model.pb").rename(folder / "graph.pb")
 
 
 @refused(r"a SavedModel without variables/variables.index: no weights")

@@ -11,6 +11,7 @@ import sys
 from keras_benford.cli import output
 from keras_benford.cli.files import expand
 from keras_benford.cli.many import Result, score_many
+from keras_benford.weights.hdf5 import printable
 
 _SORTED_BY = {
     "mlh": lambda part: part.mlh,
@@ -244,7 +245,7 @@ def _exit_code(results):
 def _gate(results, lowest):
     below = [r for r in results if lowest is not None and not r.score.mlh >= lowest]
     for result in below:
-        _complain(f"{result.file}: MLH {result.score.mlh:.6f} lies below {lowest:g}")
+        _complain(f"{printable(result.file)}: MLH {result.score.mlh:.6f} lies below {lowest:g}")
     return 3 if below else 0
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from keras_benford.digits import streams
 from keras_benford.scoring import Score, score_file
+from keras_benford.weights.hdf5 import printable
 
 Advance = Callable[[int, int], None] | None
 
@@ -37,14 +38,15 @@ def score_one(path: str, options: dict, advance: Advance = None) -> Result:
     try:
         found = score_file(path, **options, advance=advance)
     except FileNotFoundError:
-        return Result(path, error=f"{path}: there is no such file or folder")
+        return Result(path, error=one_line(path, "there is no such file or folder"))
     except OSError as error:
-        return Result(path, error=f"{path}: cannot be read ({error.strerror or error})")
+        return Result(path, error=one_line(path, f"cannot be read ({error.strerror or error})"))
     except (ValueError, ImportError, TypeError, MemoryError) as error:
         return Result(path, error=one_line(path, error))
     if found.counts.sum() == 0:
         what = "zero" if found.nonfinite == 0 else "zero, infinite or NaN"
-        return Result(path, error=f"{path}: all {found.size:,} counted values are {what}: no MLH")
+        what = f"all {found.size:,} counted values are {what}: no MLH"
+        return Result(path, error=one_line(path, what))
     return Result(path, found)
 
 
@@ -104,7 +106,8 @@ def _alone(path, options, context):
         try:
             return pool.submit(score_one, path, options).result()
         except BrokenProcessPool:
-            return Result(path, error=f"{path}: the process that read it was killed: no memory?")
+            what = "the process that read it was killed: no memory?"
+            return Result(path, error=one_line(path, what))
 
 
 def _on_ray(paths, options, address):
@@ -147,7 +150,8 @@ def _check_address(address):
         ) from None
 
 
-def one_line(path: str, error: Exception) -> str:
+def one_line(path: str, error: Exception | str) -> str:
     """An error as one line that starts with the path."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if text.startswith(path) else f"{path}: {text}"
+    path = printable(path)
+    text = " ".join(str(error).removeprefix(f"{path}: ").split()) or type(error).__name__
+    return f"{path}: {text}"

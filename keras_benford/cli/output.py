@@ -16,6 +16,7 @@ from keras_benford.cli.many import Result
 from keras_benford.measures import CRITERIA
 from keras_benford.measures.benford import Criterion
 from keras_benford.scoring import Comparison, Score, tables
+from keras_benford.weights.hdf5 import printable
 
 
 def as_dict(result: Result, accuracy: float | None = None) -> dict[str, Any]:
@@ -88,13 +89,13 @@ def print_tables(results: Sequence[Result], accuracy: float | None, per_layer: b
         for result in scored:
             found = criteria_of(result.score, accuracy)
             criteria = {kind.title: f"{value:.4f}" for kind, value in found}
-            rows.append(({"file": result.file} | criteria, result.score))
+            rows.append(({"file": printable(result.file)} | criteria, result.score))
         console.print(tables.table_of_scores(rows, console.width))
 
 
 def print_layers(console: Any, result: Result, accuracy: float | None) -> None:
     """The table of one file's weights, and what is not counted."""
-    console.print(f"{result.file} ({result.score.format})", soft_wrap=True)
+    console.print(f"{printable(result.file)} ({result.score.format})", soft_wrap=True)
     console.print(tables.table_of_layers(result.score, console.width))
     for kind, value in criteria_of(result.score, accuracy):
         console.print(f"{kind.title} at accuracy {accuracy:g}: {value:.4f} (lower is better)")
@@ -104,7 +105,7 @@ def print_layers(console: Any, result: Result, accuracy: float | None) -> None:
 
 def print_comparison(comparison: Comparison, names: Sequence[str]) -> None:
     """The weights of two files beside each other."""
-    console = console_for_tables()
+    console, names = console_for_tables(), [*map(printable, names)]
     console.print(tables.table_of_comparison(comparison, names, console.width))
     for line in lines_on(comparison, names):
         console.print(line, soft_wrap=True)

@@ -19,6 +19,7 @@ from keras_benford.digits.arrays import available_cores
 from keras_benford.scoring.comparison import Comparison, compare
 from keras_benford.scoring.results import LayerScore, Score
 from keras_benford.selection import Patterns, Weight, select, select_stored
+from keras_benford.weights.hdf5 import printable
 
 __all__ = ["Comparison", "LayerScore", "Score", "compare", "count", "score", "score_file"]
 
@@ -100,7 +101,7 @@ def score_file(
         summaries = _summaries(chunks, n_values, threads, compiled)
     except ValueError as error:
         text = str(error).removeprefix("`model`: ").removeprefix(f"{model.path}: ")
-        raise ValueError(f"{model.path}: {text}") from None
+        raise ValueError(f"{printable(model.path)}: {text}") from None
     return _score(model.name, selection, summaries, model.format)
 
 

@@ -11,6 +11,7 @@ import sys
 
 _GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
+_TEXTS = ("/.ATTRIBUTES/OBJECT_CONFIG_JSON", "/.ATTRIBUTES/py_state")
 
 
 def serve():
@@ -20,17 +21,19 @@ def serve():
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     import tensorflow as tf
 
+    # Unlike `load_checkpoint` it does not take a prefix for the folder that may have its name.
+    opened = tf.compat.v1.train.NewCheckpointReader
     readers = {}
     for line in sys.stdin:
         request = json.loads(line)
         prefix, values = request["prefix"], b""
         try:
             if "key" not in request:
-                readers = {prefix: tf.train.load_checkpoint(prefix)}
+                readers = {prefix: opened(prefix)}
                 answer = {"variables": variables(readers[prefix])}
             else:
                 if prefix not in readers:
-                    readers = {prefix: tf.train.load_checkpoint(prefix)}
+                    readers = {prefix: opened(prefix)}
                 array = readers[prefix].get_tensor(request["key"])
                 values = memoryview(array.reshape(-1).view("u1"))
                 answer = {"bytes": len(values), "dtype": array.dtype.name}
@@ -84,8 +87,9 @@ def _names(reader, shapes):
             if attribute.checkpoint_key.endswith(_VALUE):
                 key = attribute.checkpoint_key
                 names[key] = attribute.full_name or key.removesuffix(_VALUE), is_state
-    # What no object of the tree claims is listed all the same.
-    rest = sorted(set(shapes) - set(names) - {_GRAPH})
+    # What no object of the tree claims is listed all the same, but for the objects' own texts.
+    texts = {key for key in shapes if key == _GRAPH or key.endswith(_TEXTS)}
+    rest = sorted(set(shapes) - set(names) - texts)
     return names | {key: (key.removesuffix(_VALUE), False) for key in rest}
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-_SUFFIXES = (".keras", ".h5", ".hdf5", ".safetensors")
+SAVED_MODEL = "saved_model.pb"
+WEIGHTS = "model.weights.h5"
+UNZIPPED = {"config.json", "metadata.json", WEIGHTS}
+"""The files of a `.keras` that was unzipped. A name alone is no proof of a format."""
+_SUFFIXES = (".keras", ".h5", ".hdf5", ".h5f", ".safetensors")
 _INDEXES = (".weights.json", ".safetensors.index.json")
+_VARIABLES = "variables"  # In a SavedModel: a folder, and the prefix of the checkpoint in it.
 _MOST_INDEX = 1 << 26
 
 
@@ -19,21 +24,33 @@ def models_in(folder: str) -> Iterator[str]:
     """
     for path, inner, files in os.walk(folder):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
-        if "saved_model.pb" in files or "model.weights.h5" in files:
-            inner.clear()
+        if SAVED_MODEL in files:
             yield path
-            continue
-        indexes = [name for name in files if name.endswith(_INDEXES)]
-        shards = {name for index in indexes for name in _shards(os.path.join(path, index))}
-        checkpoints = [
-            name.removesuffix(".index")
-            for name in files
-            if name.endswith(".index")
-            and any(other.startswith(f"{name.removesuffix('.index')}.data-") for other in files)
-        ]
-        models = [name for name in files if name.endswith(_SUFFIXES) and name not in shards]
-        for name in sorted([*models, *indexes, *checkpoints]):
-            yield os.path.join(path, name)
+        elif set(files) >= UNZIPPED:
+            yield path
+            files.remove(WEIGHTS)
+        around, here = os.path.split(path)
+        within = path != folder and here == _VARIABLES
+        of_saved_model = within and os.path.exists(os.path.join(around, SAVED_MODEL))
+        for name in models_among(path, files):
+            if not of_saved_model or name != _VARIABLES:
+                yield os.path.join(path, name)
+
+
+def models_among(folder: str, files: Sequence[str]) -> Iterator[str]:
+    """The names of the models among a folder's files, in alphabetical order.
+
+    That of a checkpoint is its prefix, or where something else has that name, its index.
+    """
+    indexes = [name for name in files if name.endswith(_INDEXES)]
+    shards = {name for index in indexes for name in _shards(os.path.join(folder, index))}
+    models = [name for name in files if name.endswith(_SUFFIXES) and name not in shards]
+    for name in files:
+        prefix = name.removesuffix(".index")
+        if prefix != name and any(other.startswith(f"{prefix}.data-") for other in files):
+            taken = os.path.lexists(os.path.join(folder, prefix))
+            models.append(name if taken else prefix)
+    yield from sorted([*models, *indexes])
 
 
 def _shards(index):

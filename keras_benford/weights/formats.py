@@ -11,10 +11,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_benford.weights import keras3, legacy, lora
+from keras_benford.weights import folders, keras3, legacy, lora
 from keras_benford.weights.archive import MOST_JSON, parse_json, read_archive
 from keras_benford.weights.arrays import StoredArray
 from keras_benford.weights.hdf5 import Group, printable, read_tree
+from keras_benford.weights.other_formats import CORE_ML, pointer_in, what_it_is
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _TABLE_END = bytes.fromhex("57fb808b247547db")  # of a TensorFlow checkpoint's index
@@ -50,6 +51,8 @@ def open_model(path: str | os.PathLike) -> StoredModel:
     try:
         if os.path.isdir(path):
             return _folder(path)
+        if os.path.basename(path) == folders.SAVED_MODEL and os.path.isfile(path):
+            return _saved_model(os.path.dirname(path), path)
         if not os.path.exists(path) and os.path.exists(f"{path}.index"):
             return _checkpoint(path, path)
         return _file(path)
@@ -82,7 +85,10 @@ def _file(path):
     header = int.from_bytes(head[:8], "little")
     if head[8:9] == b"{" and 2 <= header <= _MOST_HEADER:
         return _safetensors(path)
-    raise ValueError(f"{path}: {_what_it_is(head, size)}")
+    # A checkpoint may be called as a file beside it: `checkpoint`, where TensorFlow lists them.
+    if os.path.exists(f"{path}.index"):
+        return _checkpoint(path, path)
+    raise ValueError(f"{path}: {what_it_is(path, head, size)}")
 
 
 def _check_regular(*paths):
@@ -90,6 +96,16 @@ def _check_regular(*paths):
     for path in paths:
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise ValueError(f"{path}: expected a file; received a folder, a pipe or a device")
+
+
+def _check_parts(*paths):
+    """The same for parts of a model, and refuse those that git-lfs has not fetched."""
+    _check_regular(*paths)
+    for path in paths:
+        with open(path, "rb") as file:
+            pointer = pointer_in(file.read(_HEAD))
+        if pointer is not None:
+            raise ValueError(f"{path}: {pointer}")
 
 
 def _archive(path):
@@ -147,7 +163,7 @@ def _name_in(config):
 def _finished(path, kind, arrays, name=None):
     if not any(array.kind == "weight" for array in arrays):
         raise ValueError(f"{path}: holds no weights")
-    name = printable(name) if name else Path(path).name
+    name = printable(name or Path(path).name)
     return StoredModel(path, name, kind, tuple(_with_unique_paths(arrays)))
 
 
@@ -199,7 +215,7 @@ def _shard(path, name):
     if not os.path.exists(shard):
         name = printable(name) if len(name) < 300 else f"{printable(name[:300])}…"
         raise ValueError(f"{path}: its shard {name} is missing; do put it into the same folder")
-    _check_regular(shard)
+    _check_parts(shard)
     return shard
 
 
@@ -221,7 +237,7 @@ def _safetensors(path):
 def _checkpoint(prefix, path, kind="tf-checkpoint"):
     if not os.path.exists(f"{prefix}.index"):
         raise ValueError(f"{path}: its index {os.path.basename(prefix)}.index is missing")
-    _check_regular(f"{prefix}.index", *glob.glob(f"{glob.escape(prefix)}.data-*"))
+    _check_parts(f"{prefix}.index", *glob.glob(f"{glob.escape(prefix)}.data-*"))
     from keras_benford.weights import checkpoints
 
     try:
@@ -235,36 +251,45 @@ def _folder(path):
     def inside(name):
         return os.path.join(path, name)
 
-    if os.path.exists(inside("saved_model.pb")):
-        prefix = inside(os.path.join("variables", "variables"))
-        if not os.path.exists(f"{prefix}.index"):
-            raise ValueError(f"{path}: a SavedModel without variables/variables.index: no weights")
-        return _checkpoint(prefix, path, "tf-savedmodel")
-    if os.path.exists(inside("model.weights.h5")):
-        return _unzipped(path, inside)
     names = sorted(os.listdir(path))
+    if folders.SAVED_MODEL in names:
+        return _saved_model(path, path)
+    models = list(folders.models_among(path, names))
+    if set(names) >= folders.UNZIPPED or models == [folders.WEIGHTS]:
+        return _unzipped(path, inside)
     whole = [
         name
         for name in names
         if name.endswith((".weights.json", ".safetensors.index.json", ".index"))
     ]
+    if folders.WEIGHTS in models:
+        whole = models
     if len(whole) == 1:
         return dataclasses.replace(_file(inside(whole[0])), path=path)
     if whole:
         raise ValueError(f"{path}: holds several models; do pass one: {', '.join(whole)}")
-    raise ValueError(f"{path}: a folder that is no saved model")
+    if os.path.exists(f"{path}.index"):
+        return _checkpoint(path, path)
+    core_ml = {"Manifest.json", "Data"} <= set(names)
+    raise ValueError(f"{path}: {CORE_ML if core_ml else 'a folder that is no saved model'}")
+
+
+def _saved_model(folder, path):
+    prefix = os.path.join(folder, "variables", "variables")
+    if not os.path.exists(f"{prefix}.index"):
+        raise ValueError(f"{path}: a SavedModel without variables/variables.index: no weights")
+    return _checkpoint(prefix, path, "tf-savedmodel")
 
 
 def _unzipped(path, inside):
     """A model that `save(..., zipped=False)` wrote."""
-    config = None
-    _check_regular(inside("model.weights.h5"))
-    if os.path.exists(inside("config.json")):
-        _check_regular(inside("config.json"))
-        with open(inside("config.json"), "rb") as file:
-            config = parse_json(path, file.read(MOST_JSON + 1), "config.json")
-    root = read_tree(inside("model.weights.h5"))
-    model = _hdf5(inside("model.weights.h5"), root, config, "keras")
+    weights, config, described = inside(folders.WEIGHTS), inside("config.json"), None
+    _check_parts(weights)
+    if os.path.exists(config):
+        _check_parts(config)
+        with open(config, "rb") as file:
+            described = parse_json(path, file.read(MOST_JSON + 1), "config.json")
+    model = _hdf5(weights, read_tree(weights), described, "keras")
     return dataclasses.replace(model, path=path)
 
 
@@ -282,35 +307,12 @@ def _is_hdf5(path, head, size):
     return False
 
 
-def _what_it_is(head, size):
-    """Why a file that is no model's is none, and what to do."""
-    start = head.lstrip().lower()
-    if size == 0:
-        return "an empty file"
-    if head.startswith(b"version https://git-lfs"):
-        return "a git-lfs pointer, not the file itself; do run `git lfs pull`"
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "a web page, perhaps of an error; do download the file again"
-    if head.startswith(b"\x93NUMPY"):
-        return "a bare NumPy array; expected a saved model"
-    if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
-        return "a pickle, which could run code; do save the weights as .keras or .safetensors"
-    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
-        return "compressed; do unpack it first"
-    if head.startswith((b"\x08\x01\x12", b"\x08\x02\x12")):
-        return "the graph of a SavedModel; do pass its folder"
-    # A GraphDef begins with a node, and a node with its name and its operation.
-    if re.match(rb"\n.{1,3}\n.[\w./-]+\x12.[A-Z]\w+", head, re.DOTALL):
-        return "a frozen TensorFlow 1 graph; expected a SavedModel folder, a checkpoint or a .keras"
-    return "no saved model of a known format; was it truncated or encrypted?"
-
-
 def _about(path, error, inner=None):
     """The error as one line with the path in front, that of a part of the file replaced."""
     text = str(error).removeprefix(f"{inner or path}: ").removeprefix(f"{path}: ")
     # What a file is named in its folder is told after the folder's own name.
     text = text.removeprefix(os.path.join(path, ""))
-    return ValueError(f"{path}: {printable(text)}")
+    return ValueError(f"{printable(path)}: {printable(text)}")
 
 
 def _of_system(path, error):
@@ -318,6 +320,7 @@ def _of_system(path, error):
     about = error.filename
     of_part = isinstance(about, str) and about != path
     reason = error.strerror or str(error)
-    told = type(error)(f"{path}: {about}: {reason}" if of_part else f"{path}: {reason}")
+    reason = f"{printable(about)}: {reason}" if of_part else reason
+    told = type(error)(f"{printable(path)}: {reason}")
     told.errno = error.errno
     return told

@@ -1,0 +1,67 @@
+"""What a file is that no reader here knows, told by how it begins: one phrase, and what to do."""
+
+from __future__ import annotations
+
+import re
+
+_NOT_READ = "which is not read; do pass the Keras model that it was made from"
+# Behind the version: the name of the program that wrote it, or what may follow on that.
+_ONNX = rb"..(\x12.[ -~]{2}|[\x1a\x22\x3a\x42])"
+# The same of a description, which begins with an input, which begins with its name.
+_CORE_ML = rb"..\x12[\x80-\xff]*.\n[\x80-\xff]*.\n"
+CORE_ML = f"a Core ML model, {_NOT_READ}"
+
+
+def pointer_in(head: bytes) -> str | None:
+    """What to say of a file that git-lfs has not fetched; None for any other."""
+    if head.startswith(b"version https://git-lfs"):
+        return "a git-lfs pointer, not the file itself; do run `git lfs pull`"
+    return None
+
+
+def what_it_is(path: str, head: bytes, size: int) -> str:
+    """Why a file that is no saved model is none, and what to do.
+
+    Args:
+        path: the file; its suffix only tells between formats that begin alike.
+        head: its first bytes.
+        size: how many it has.
+    """
+    start = head.lstrip().lower()
+    if size == 0:
+        return "an empty file"
+    if (pointer := pointer_in(head)) is not None:
+        return pointer
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page, perhaps of an error; do download the file again"
+    if head.startswith(b"\x93NUMPY"):
+        return "a bare NumPy array; expected a saved model"
+    if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
+        return "a pickle, which could run code; do save the weights as .keras or .safetensors"
+    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        return "compressed; do unpack it first"
+    if head.startswith(b"model_checkpoint_path:"):
+        return "a list of TensorFlow checkpoints; do pass one of them, or their folder"
+    if head[4:8] == b"TFL3":
+        return f"a TensorFlow Lite model, {_NOT_READ}"
+    if head.startswith(b"GGUF"):
+        return f"a GGUF model, {_NOT_READ}"
+    return _protocol_buffer(path, head) or (
+        "no saved model of a known format; was it truncated or encrypted?"
+    )
+
+
+def _protocol_buffer(path, head):
+    """The same of a message of protocol buffers, most of which begin with a version."""
+    suffix = path.lower().rpartition(".")[2]
+    if re.match(rb"\x08[\x01-\x20]", head):
+        if suffix == "onnx" or re.match(_ONNX, head, re.DOTALL):
+            return f"an ONNX model, {_NOT_READ}"
+        if suffix == "mlmodel" or (suffix != "pb" and re.match(_CORE_ML, head, re.DOTALL)):
+            return CORE_ML
+        if head[2:3] == b"\x12":
+            return "the graph of a SavedModel; do pass its folder"
+    # A GraphDef begins with a node, and a node with its name and its operation.
+    if re.match(rb"\n.{1,3}\n.[\w./-]+\x12.[A-Z]\w+", head, re.DOTALL):
+        return "a frozen TensorFlow 1 graph; expected a SavedModel folder, a checkpoint or a .keras"
+    return None
