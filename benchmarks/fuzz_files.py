@@ -69,7 +69,7 @@ def outcome_of(kind, path, other_road, expected):
     ]
     if [*score.counts, score.zeros, score.nonfinite] != np.sum([t for _, t in layers], 0).tolist():
         return "BAD: the model's counts are not the sum of its layers'"
-    if len(layers) + len(score.skipped) != sum(a.kind == "weight" for a in arrays):
+    if len(layers) + len(score.skipped) != sum(a.kind in ("weight", "other") for a in arrays):
         return "BAD: a weight is neither counted nor listed"
     if kind == "checkpoint":
         same = score.counts.tolist() == expected

@@ -6,6 +6,9 @@ constant and would only blur the picture. Rank does not tell them apart (a GRU's
 an attention's too), so a weight's role is read from its name and its layer's class, the same in a
 live model as in a file. The role decides, not the initializer that a user chose for it.
 
+A name that no layer of Keras uses tells no role. Then the rank decides, and the weight is marked as
+guessed: that means everywhere that only its shape tells whether it counts.
+
 Source: arXiv 2102.03313, p. 3.
 """
 
@@ -13,9 +16,14 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import functools
+import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from keras_benford import _keras
 from keras_benford._messages import listed
@@ -52,15 +60,20 @@ _CONSTANT_AT_FIRST = {
     "rnn_state": "a recurrent layer's state, no weight",
     "real_kernel": "a Fourier basis: computed, not random",
     "imag_kernel": "a Fourier basis: computed, not random",
+    # What TensorFlow 1 called an average of the variable in whose scope it stands.
+    "ExponentialMovingAverage": "a moving average of another weight",
 }
-_NAME_ENDINGS = {
-    "_bias": _CONSTANT_AT_FIRST["bias"],
-    "_scale": "a quantisation scale, no weight",
-    "_scales": "a quantisation scale, no weight",
-    "_zero": "quantisation state, no weight",
-    "zero_point": "quantisation state, no weight",
-    "g_idx": "quantisation state, no weight",
-    "_amax_history": "quantisation state, no weight",
+_SCALE = "a quantisation scale, no weight"
+_QUANTISED = "quantisation state, no weight"
+_PRUNED = "pruning state, no weight"
+# By the words that a name ends in.
+_LAST_WORDS = {
+    "bias": _CONSTANT_AT_FIRST["bias"],
+    "loss_scale": "a loss scale, no weight",
+    **dict.fromkeys(["scale", "scales", "scale_inv", "absmax", "SCB"], _SCALE),
+    **dict.fromkeys(["zero", "zeros", "qzeros", "zero_point", "g_idx", "quant_map"], _QUANTISED),
+    **dict.fromkeys(["amax", "amax_history", "min", "max"], _QUANTISED),
+    **dict.fromkeys(["threshold", "pruning_step"], _PRUNED),
 }
 
 
@@ -74,7 +87,8 @@ class Weight:
         dtype: its floating dtype, as a string.
         value: a function of no arguments that gives the tensor to count, or, for a weight in a
             file, its values in chunks. A kernel under LoRA is given merged.
-        guessed: whether only its shape tells that it counts.
+        guessed: whether only its shape tells that it counts. Of a file also whether it does not
+            tell the layer's class, or the alpha of LoRA, so that these were guessed.
         frozen: whether training leaves it as it is; None in a file, which does not say.
     """
 
@@ -169,6 +183,7 @@ def select(
                 ),
                 weight.name,
                 classes,
+                functools.partial(_chunks_of, weight),
             )
         )
     return _sorted(candidates, model.name, include, exclude, trainable)
@@ -192,25 +207,34 @@ def select_stored(
     Raises:
         TypeError, ValueError: as `select`.
     """
-    candidates = [
-        _Candidate(
-            Weight(array.path, array.shape, array.dtype, array.chunks, _is_guess(array)),
-            array.role,
-            array.classes,
-        )
+    arrays = list(arrays)
+    selection = _sorted(
+        [_stored(array) for array in arrays if array.kind == "weight"], name, include, exclude
+    )
+    others = [
+        Skipped(array.path, array.shape, array.dtype, "beside the model: of none of its layers")
         for array in arrays
-        if array.kind == "weight"
+        if array.kind == "other"
     ]
-    return _sorted(candidates, name, include, exclude)
+    return dataclasses.replace(selection, skipped=(*selection.skipped, *others))
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A weight, its own name, and the names of its layer's class and base classes."""
+    """A weight, its own name, the names of its layer's class and base classes, and its values.
+
+    `chunks` gives the values as arrays of NumPy.
+    """
 
     weight: Weight
     role: str
     classes: tuple[str, ...]
+    chunks: Callable[[], Iterable[np.ndarray]]
+
+
+def _stored(array):
+    weight = Weight(array.path, array.shape, array.dtype, array.chunks, array.guessed)
+    return _Candidate(weight, array.role, array.classes, array.chunks)
 
 
 def _sorted(candidates, model_name, include, exclude, trainable=False):
@@ -227,8 +251,7 @@ def _sorted(candidates, model_name, include, exclude, trainable=False):
         elif reason is None and included is not None:
             reason = None if weight.path in included else "does not match `include`"
         elif reason is None:
-            reason = reason_not_counted(candidate.classes, candidate.role, len(weight.shape))
-            guessed = weight.guessed
+            reason, guessed = _by_default(candidate)
             if reason is None and trainable and weight.frozen:
                 reason = "frozen: training does not change it"
         if reason is None:
@@ -240,50 +263,58 @@ def _sorted(candidates, model_name, include, exclude, trainable=False):
     return Selection(tuple(counted), tuple(skipped))
 
 
-def reason_not_counted(classes: Sequence[str], name: str, rank: int) -> str | None:
-    """Why a weight does not count by default, or None if it does.
-
-    Args:
-        classes: names of the layer's class and its base classes.
-        name: the weight's own name, such as `"kernel"`.
-        rank: how many axes it has.
-
-    Returns:
-        None for a random-initialised weight, else a phrase. A name that no Keras layer uses is
-        judged by its rank: custom matrices count, custom vectors and scalars do not.
-    """
+def _by_default(candidate):
+    """Why a weight does not count by default, or None if it does, and whether that is guessed."""
+    name, classes, rank = candidate.role, candidate.classes, len(candidate.weight.shape)
     if "TFSMLayer" in classes:
         name = _role_in_saved_model(name)
+    # A number that tells two of one name apart: `kernel_1`.
+    name = re.sub(r"(?<=.)_\d+$", "", name)
+    guessed = candidate.weight.guessed
     # The one vector that Keras initialises at random and trains.
     if name == "scale" and "AdditiveAttention" in classes:
-        return None
+        return None, guessed
     if name in KERNELS:
-        return None
+        return None, guessed
     if name.startswith("lora_"):
-        return "a LoRA factor: part of the merged kernel"
+        return "a LoRA factor: part of the merged kernel", guessed
     if name in _CONSTANT_AT_FIRST:
-        return _CONSTANT_AT_FIRST[name]
-    for ending, reason in _NAME_ENDINGS.items():
-        if name.endswith(ending):
-            return reason
+        unclear = name == "scale" and rank == 1 and not classes
+        return _CONSTANT_AT_FIRST[name], guessed or unclear
+    for words, reason in _LAST_WORDS.items():
+        if f"_{name}".endswith(f"_{words}"):
+            return reason, guessed
     if rank < 2:
-        return f"unknown name and rank {rank}: taken for constant-initialised"
-    return None
+        return f"unknown name and rank {rank}: taken for constant-initialised", True
+    named = f"_{name}".endswith("_mask")
+    if (named or name.isdecimal()) and _is_mask(candidate, named):
+        return _PRUNED, guessed
+    return None, True
 
 
-def counts_by_default(array: Any) -> bool:
-    """Whether a `keras_benford.weights.StoredArray` counts if no pattern is given."""
-    return (
-        array.kind == "weight"
-        and _dtype_reason(array.dtype) is None
-        and reason_not_counted(array.classes, array.role, len(array.shape)) is None
-    )
+def _is_mask(candidate, named):
+    """Whether a matrix is the mask of a pruned kernel: zeros and ones, where unnamed some of each.
+
+    Somebody's own weight may be called `mask`, too, and a fresh one of any name may be all zeros.
+    """
+    ones = 0
+    for chunk in candidate.chunks():
+        if not ((chunk == 0) | (chunk == 1)).all():
+            return False
+        ones += np.count_nonzero(chunk)
+    return named or 0 < ones < math.prod(candidate.weight.shape)
 
 
-def _is_guess(array):
-    """Whether the file does not tell the role, or not the class where only that tells the role."""
-    unclear = array.role == "scale" and len(array.shape) == 1 and not array.classes
-    return array.guessed or unclear
+def default_of(array: Any) -> tuple[bool, bool]:
+    """Whether a `keras_benford.weights.StoredArray` counts if no pattern is given.
+
+    Returns:
+        Whether it counts, and whether that is guessed.
+    """
+    if array.kind != "weight" or _dtype_reason(array.dtype) is not None:
+        return False, False
+    reason, guessed = _by_default(_stored(array))
+    return reason is None, guessed
 
 
 def _role_in_saved_model(name):
@@ -340,6 +371,12 @@ def _dtype_and_value(layer, weight):
         # Keras merges it, and saves it, in the dtype that it computes with.
         return str(layer.compute_dtype), lambda: getattr(layer, weight.name)
     return str(weight.dtype), lambda: weight.value
+
+
+def _chunks_of(variable):
+    from keras import ops
+
+    return [ops.convert_to_numpy(variable.value)]
 
 
 def _is_merged(layer, weight):

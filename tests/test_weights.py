@@ -259,7 +259,7 @@ OTHER_PATHS = {
     "custom layers": [*OF_KERAS, "SavedModel", "checkpoint"],
 }
 OTHER_ORDER = {"subclassed": OF_KERAS, "custom layers": [*OF_KERAS, "checkpoint"]}
-# Nothing in Keras' own files tells the roles of a custom layer's own weights.
+# Names of their own tell no roles, and Keras' own files hold not even these.
 OWN_WEIGHTS = {
     "subclassed": ["0", "1"],
     "custom layers": ["one/0", "one/1", "one/2", "two/0", "two/1", "two/2"],
@@ -291,8 +291,10 @@ class TestEachModelInEachFormat:
     def test_has_the_live_digit_counts(self, saved, name, form):
         assert_same(saved(name)[form], saved(name).live, form)
 
-    def test_only_a_custom_layers_own_weights_are_guessed(self, saved, name, form):
-        expected = OWN_WEIGHTS.get(name, []) if form in OF_KERAS else []
+    def test_only_a_custom_layers_own_weights_are_guessed_here_and_live(self, saved, name, form):
+        live = guesses(saved(name).live)
+        assert len(live) == len(OWN_WEIGHTS.get(name, []))
+        expected = OWN_WEIGHTS.get(name, []) if form in OF_KERAS else sorted(live)
         if name == "custom layers" and form in WITHOUT_CONFIGURATION:
             expected = [*expected, "two/mine/0", "two/mine/1"]
         assert sorted(guesses(saved(name)[form])) == expected

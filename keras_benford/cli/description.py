@@ -7,30 +7,33 @@ from typing import Any
 from keras_benford import weights
 from keras_benford.cli.many import one_line
 from keras_benford.scoring import tables
-from keras_benford.selection import counts_by_default
+from keras_benford.selection import default_of
+from keras_benford.weights.hdf5 import printable
 
 
 def described(path: str) -> dict[str, Any]:
     """Plain data on a file: `file, format, model, arrays`, or `file, error`."""
     try:
         model = weights.open_model(path)
+        arrays = [_about(array) for array in model.arrays]
     except FileNotFoundError:
-        return {"file": path, "error": f"{path}: there is no such file or folder"}
+        return {"file": path, "error": one_line(path, "there is no such file or folder")}
     except (ValueError, ImportError, OSError) as error:
         return {"file": path, "error": one_line(path, error)}
-    arrays = [
-        {
-            "path": array.path,
-            "shape": list(array.shape),
-            "dtype": array.dtype,
-            "size": array.size,
-            "kind": array.kind,
-            "counted": counts_by_default(array),
-            "guessed": array.guessed,
-        }
-        for array in model.arrays
-    ]
     return {"file": path, "format": model.format, "model": model.name, "arrays": arrays}
+
+
+def _about(array):
+    counted, guessed = default_of(array)
+    return {
+        "path": array.path,
+        "shape": list(array.shape),
+        "dtype": array.dtype,
+        "size": array.size,
+        "kind": array.kind,
+        "counted": counted,
+        "guessed": guessed,
+    }
 
 
 def print_description(about: dict[str, Any], console: Any) -> None:
@@ -46,7 +49,7 @@ def print_description(about: dict[str, Any], console: Any) -> None:
         }
         for array in about["arrays"]
     ]
-    title = f"{about['file']}: {about['format']}, model {about['model']}"
+    title = f"{printable(about['file'])}: {about['format']}, model {about['model']}"
     console.print(tables.table_of_rows(rows, console.width, title))
     counted = [array for array in about["arrays"] if array["counted"]]
     n_values, n_counted = (

@@ -31,8 +31,9 @@ class StoredArray:
         dtype: its dtype's name, such as `"float32"`, `"bfloat16"` or `"int8"`.
         role: the weight's own name in Keras' words, such as `"kernel"`.
         classes: names of its layer's class and base classes, as far as known.
-        kind: `"weight"`, or `"optimizer"`, `"metric"`, `"random seed"` or `"copy"` (of another
-            array of the same file) for what is no weight of the model.
+        kind: `"weight"`, or `"optimizer"`, `"metric"`, `"random seed"`, `"copy"` (of another
+            array of the same file) or `"other"` (what somebody put beside the model) for what is no
+            weight of the model.
         guessed: whether the file does not tell the role, so that only the shape speaks.
     """
 

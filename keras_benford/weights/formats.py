@@ -112,6 +112,7 @@ def _archive(path):
     archive = read_archive(path)
     try:
         root = read_tree(archive.file, start=archive.start, length=archive.length)
+        root = keras3.from_windows(root)
         arrays = _all_of(root, keras3.arrays_of(root, archive.config))
     except ValueError as error:
         raise _about(path, error, archive.file) from None
@@ -129,6 +130,7 @@ def _hdf5(path, root, config=None, kind="keras-weights"):
             return _model(path, root, "keras-legacy", arrays, config)
         if not keras3.is_keras3(root):
             raise ValueError("an HDF5 file, but none that Keras wrote: it lists no layers")
+        root = keras3.from_windows(root)
         arrays = _all_of(root, keras3.arrays_of(root, config))
         return _model(path, root, kind, arrays, config)
     except (ValueError, OverflowError) as error:  # JSON has numbers of any size.
@@ -201,8 +203,9 @@ def _json(path):
     root = Group()
     for shard in shards:
         read_tree(shard, into=root)
+    root = keras3.from_windows(root)
     for listed in weight_map:
-        if not root.has(listed.strip("/").split("/")):
+        if not root.has(re.split(r"[/\\]", listed.strip("/\\"))):
             raise ValueError(f"{path}: lists {listed!r}, which is in none of its shards")
     return _hdf5(path, root, kind="keras-sharded")
 

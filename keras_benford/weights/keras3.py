@@ -15,7 +15,8 @@ That is so of
 - a custom layer's own weights, which the file only numbers. A variable that it shares with another
   layer is written once more there, and nothing tells that;
 - a layer to which somebody gave a name and that a custom layer keeps in an attribute, unless its
-  configuration holds it under that attribute's name;
+  configuration holds it under that attribute's name. Of two variables a second of which the shape
+  is the end of the first one's is taken for a bias, as EinsumDense has it;
 - without a configuration, a layer of such a name inside one that wraps it: TimeDistributed,
   SpectralNormalization, RNN around a cell. Keras 3.3 and its forerunners wrote no names at all, so
   there it is so of whatever they wrap.
@@ -28,11 +29,12 @@ from dataclasses import dataclass
 
 from keras_benford.weights import layouts
 from keras_benford.weights.arrays import StoredArray
-from keras_benford.weights.hdf5 import Group
+from keras_benford.weights.hdf5 import Group, printable
 
 _RNN = ("SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 _LAYERS_IN_KERAS_2 = "_layer_checkpoint_dependencies"
 _MOST_DEPTH = 200
+_MOST_SPLIT = 100_000
 
 
 def is_keras3(root: Group) -> bool:
@@ -44,6 +46,35 @@ def is_keras3(root: Group) -> bool:
             return True
         waiting.extend(group.groups.values())
     return False
+
+
+def from_windows(root: Group) -> Group:
+    r"""The groups with names such as `layers\gru\cell` as the trees that these stand for.
+
+    Keras 2.12 to 2.15 joined names as the operating system joins paths.
+
+    Raises:
+        ValueError: if a group is given in both ways, or the trees are larger than any model's.
+    """
+    if not any("\\" in name for name in root.groups):
+        return root
+    whole = Group(root.attributes, {}, root.datasets, root.described)
+    given, n_split = set(), 0
+    waiting = [((), name, group) for name, group in reversed(root.groups.items())]
+    while waiting:
+        names, name, group = waiting.pop()
+        parts = name.split("\\")
+        names, n_split = (*names, *parts), n_split + len(parts) - 1
+        if len(names) > _MOST_DEPTH or n_split > _MOST_SPLIT:
+            raise ValueError("its groups are nested deeper than any model's")
+        if names in given:
+            raise ValueError(f"holds the group {printable('/'.join(names))} twice")
+        given.add(names)
+        place = whole.at(names)
+        place.attributes.update(group.attributes)
+        place.datasets.update(group.datasets)
+        waiting.extend((names, inner, child) for inner, child in reversed(group.groups.items()))
+    return whole
 
 
 def arrays_of(root: Group, config: dict | None = None) -> list[StoredArray]:
@@ -59,7 +90,12 @@ def arrays_of(root: Group, config: dict | None = None) -> list[StoredArray]:
     Raises:
         ValueError: if groups are nested deeper than any model's.
     """
-    return list(_layer(root, _Place("", None, False), _Node(config), (), "weight"))
+    arrays = list(_layer(root, _Place("", None, False), _Node(config), (), "weight"))
+    # Keras itself puts everything into groups.
+    for name, each in root.datasets.items():
+        about = name, each.shape, each.dtype_name, name, each.values
+        arrays.append(StoredArray(*about, kind="other"))
+    return arrays
 
 
 class _Node:
@@ -192,7 +228,7 @@ def _classes(node, place, name):
 def _variables(group, names, classes, node, kind) -> Iterator[StoredArray]:
     """The arrays in the group `vars` of a layer."""
     numbered = [str(i) for i in range(len(group.datasets))]
-    roles, sure, of_class = None, False, node.of_class
+    roles, keys, sure, of_class = None, None, False, node.of_class
     if sorted(group.datasets) == sorted(numbered):
         datasets = [group.datasets[number] for number in numbered]
         for candidate, is_sure in classes:
@@ -201,13 +237,13 @@ def _variables(group, names, classes, node, kind) -> Iterator[StoredArray]:
                 sure, of_class = is_sure, candidate
                 break
         if roles is None:
-            roles = numbered
+            keys, roles = numbered, [*numbered[:1], "bias"] if _has_bias(datasets) else numbered
     else:
         # A layer that saves its variables itself gives them names.
         roles, datasets, sure = *zip(*group.datasets.items(), strict=True), True
-    for role, dataset in zip(roles, datasets, strict=True):
+    for key, role, dataset in zip(keys or roles, roles, datasets, strict=True):
         yield StoredArray(
-            path="/".join((*names, role)),
+            path="/".join((*names, key)),
             shape=dataset.shape,
             dtype=dataset.dtype_name,
             role=role,
@@ -216,6 +252,14 @@ def _variables(group, names, classes, node, kind) -> Iterator[StoredArray]:
             kind="copy" if role == "copy" else kind,
             guessed=kind == "weight" and not sure,
         )
+
+
+def _has_bias(datasets):
+    """Whether of two variables the second may be the bias of the first, as EinsumDense has it."""
+    if len(datasets) != 2 or any(dataset.is_integer for dataset in datasets):
+        return False
+    kernel, bias = (dataset.shape for dataset in datasets)
+    return 1 < len(bias) < len(kernel) and kernel[-len(bias) :] == bias
 
 
 def _shapes(group):

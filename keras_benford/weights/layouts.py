@@ -36,6 +36,7 @@ _CONVOLUTION = ("kernel bias?",)
 _SEPARABLE = ("depthwise_kernel pointwise_kernel bias?",)
 _CELL = ("kernel recurrent_kernel bias?",)
 _NORMALISATION = ("gamma? beta?",)
+_RANGES = "output_min? output_max? " * 3
 
 LAYOUTS = {
     "Dense": _DENSE,
@@ -80,6 +81,13 @@ LAYOUTS = {
     # The wrapped layer's kernel stands here once more.
     "SpectralNormalization": ("copy vector_u",),
     "STFTSpectrogram": ("real_kernel? imag_kernel?",),
+    # Of Keras 2: a kernel for each place; as that of a sparse matrix it can have rank 1.
+    **dict.fromkeys(["LocallyConnected1D", "LocallyConnected2D"], _CONVOLUTION),
+    # Wrappers of tensorflow-model-optimization: the wrapped layer's kernels stand here once more.
+    "PruneLowMagnitude": tuple(
+        "copy " * n + "mask threshold " * n + "pruning_step#" for n in range(9)
+    ),
+    "QuantizeWrapperV2": (f"kernel bias? copy optimizer_step# kernel_min kernel_max {_RANGES}",),
 }
 
 # Attributes under which a layer of Keras keeps its parts, all of them EinsumDense.
@@ -103,6 +111,13 @@ def snake_case(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+ROLES = {
+    name.strip("#?")
+    for layouts in LAYOUTS.values()
+    for layout in layouts
+    for name in layout.split()
+}
+"""The names that layers of Keras give their variables."""
 _CLASS_OF = {snake_case(name): name for name in LAYOUTS}
 
 
@@ -131,8 +146,11 @@ def without_number(name: str) -> str:
 
 
 def role_in(name: str) -> str:
-    """The last part of a weight's name: `kernel` in `dense/kernel:0`, `weight` in `fc.weight`."""
-    return re.split(r"[/.]", without_number(name))[-1]
+    """The last part of a weight's name: `kernel` in `dense/kernel:0`, `weight` in `fc.weight`.
+
+    What follows the number is somebody's, who needed names that occur once: `dense/kernel:0_2`.
+    """
+    return re.split(r"[/.]", re.sub(r":\d[^/]*$", "", name))[-1]
 
 
 def names_in(layer_class: str, shapes: Sequence[tuple], integers: Sequence[bool]) -> list | None:
@@ -147,7 +165,7 @@ def names_in(layer_class: str, shapes: Sequence[tuple], integers: Sequence[bool]
         for names in _variants(layout, len(shapes)):
             if [("#" in name) for name in names] == list(integers):
                 names = [name.strip("#") for name in names]
-                if _plausible(names, shapes):
+                if layer_class.startswith("LocallyConnected") or _plausible(names, shapes):
                     return names
     return None
 
@@ -173,6 +191,8 @@ def _plausible(names, shapes):
         # Each scale has a zero point, where there are any.
         if name.endswith("_zero") and shape != shape_of[name.removesuffix("zero") + "scale"]:
             return False
+    if "copy" in shape_of and shape_of.get("kernel", shape_of["copy"]) != shape_of["copy"]:
+        return False
     if "recurrent_kernel" in shape_of:
         widths = {shape_of[name][-1] for name in names if len(shape_of[name])}
         return len(widths) == 1

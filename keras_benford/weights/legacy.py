@@ -49,7 +49,8 @@ def lora_alphas(config: Any) -> dict[str, float]:
 def arrays_of(root: Group, config: Any = None) -> list[StoredArray]:
     """Name the arrays of such a file, in the model's own order.
 
-    What two sub-models share is written twice; the second is marked as a copy.
+    What two sub-models share is written twice; the second is marked as a copy. Datasets that
+    somebody put beside the layers come last.
 
     Args:
         root: the file's root group.
@@ -63,13 +64,14 @@ def arrays_of(root: Group, config: Any = None) -> list[StoredArray]:
     version = root.attributes.get("keras_version") or weights.attributes.get("keras_version")
     # Keras 1 wrote it beside a configuration, later ones do always.
     keras_1 = version is None or version.startswith("1.")
-    arrays, listed = [], set()
+    arrays, listed, layers = [], set(), [root.groups.get("optimizer_weights", Group())]
     for layer in [*_listed(weights, "layer_names"), "top_level_model_weights"]:
         group = _below(weights, layer.split("/"))
         if group is None:
             if layer == "top_level_model_weights":
                 continue
             raise ValueError(f"lists a layer {layer!r} that it does not hold")
+        layers.append(group)
         for name in _listed(group, "weight_names"):
             *inner, last = name.split("/")
             place = _below(group, inner)
@@ -80,8 +82,13 @@ def arrays_of(root: Group, config: Any = None) -> list[StoredArray]:
                 raise ValueError(f"lists a weight {name!r} twice")
             listed.add(id(dataset))
             arrays.append(_array(name, dataset, layer, class_of, keras_1))
-    slots = root.groups.get("optimizer_weights", Group())
-    return [*mark_copies(arrays), *_optimizer(slots, ("optimizer_weights",))]
+    slots = _all_in(layers[0], ("optimizer_weights",))
+    beside = _all_in(root, (), without={id(layer) for layer in layers})
+    return [
+        *mark_copies(arrays),
+        *(_no_weight(path, dataset, "optimizer") for path, dataset in slots),
+        *(_no_weight(path, dataset, "other") for path, dataset in beside),
+    ]
 
 
 def _array(name, dataset, layer, class_of, keras_1):
@@ -104,18 +111,20 @@ def _array(name, dataset, layer, class_of, keras_1):
     )
 
 
-def _optimizer(group, names):
+def _no_weight(path, dataset, kind):
+    shape, dtype = dataset.shape, dataset.dtype_name
+    return StoredArray(path, shape, dtype, path.rpartition("/")[2], dataset.values, kind=kind)
+
+
+def _all_in(group, names, without=()):
+    """The datasets in a group by their paths, without those of the layers' groups."""
     for name, dataset in group.datasets.items():
-        yield StoredArray(
-            path="/".join((*names, name)),
-            shape=dataset.shape,
-            dtype=dataset.dtype_name,
-            role=name,
-            values=dataset.values,
-            kind="optimizer",
-        )
+        yield "/".join((*names, name)), dataset
     for name, inner in group.groups.items():
-        yield from _optimizer(inner, (*names, name))
+        # A layer lists its weights. Where no list names it, the file is not whole.
+        is_layer = any(key.startswith("weight_names") for key in inner.attributes)
+        if not without or (id(inner) not in without and not is_layer):
+            yield from _all_in(inner, (*names, name), without)
 
 
 def _listed(group, attribute):

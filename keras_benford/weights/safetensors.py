@@ -2,6 +2,9 @@
 
 The library reads and checks the header, which says where each array lies: one behind the other,
 without gaps, in the order that it gives. The values are read here, in chunks.
+
+Names are PyTorch's in most such files, with dots. There a layer's kernel and the gain of a
+normalisation are both called `weight`, and differ in rank.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from keras_benford.weights.arrays import Range, StoredArray
 MOST_ARRAYS = 150_000
 """How many arrays are read at most, from all of a model's files together."""
 _MOST_HEADER = 1 << 24
+_TORCH = {"running_mean": "moving_mean", "running_var": "moving_variance"}
+# PEFT, diffusers and others: factors of a change that is added to kernels in another file.
+_LORA = r"(^|[._])lora[._](embedding_)?(A|B|down|up|magnitude_vector)([._]|$)"
 _DTYPES = {
     **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "bfloat16"},
     **{"F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2"},
@@ -68,11 +74,20 @@ def _array(path, name, shape, code, at):
         path=name,
         shape=shape,
         dtype=code if dtype is None else dtype.name,
-        role=layouts.role_in(name),
+        role=_role(name, len(shape)),
         classes=layouts.classes_in(name),
         # Formats that NumPy does not have are not counted, so never read.
         values=None if dtype is None else Range(path, at, math.prod(shape), dtype),
+        guessed=re.search(_LORA, name) is not None,
     )
+
+
+def _role(name, rank):
+    """A weight's own name in Keras' words."""
+    role = layouts.role_in(name)
+    if role == "weight" and "/" not in name:
+        return "kernel" if rank > 1 else "gamma"
+    return _TORCH.get(role, role)
 
 
 def _bits(code):
