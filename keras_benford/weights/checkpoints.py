@@ -13,6 +13,7 @@ import importlib.util
 import math
 import os
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -22,8 +23,10 @@ from keras_benford.weights.hdf5 import printable
 
 SECONDS = 120.0
 """How long TensorFlow may take to start and list what is there, or to read one variable."""
-# What TensorFlow 1 appended to a variable's name for the state of its optimizers.
-_SLOTS = r"(Adam|Momentum|RMSProp|Adagrad|Adadelta|Ftrl|ExponentialMovingAverage)(_\d+)?"
+_AVERAGE = "ExponentialMovingAverage"
+# Scalars that optimizers keep beside their slots: whole names, and last parts of names.
+_STEPS = ("save_counter", "iter", "learning_rate", "decay", "beta_1", "beta_2")
+_LAST_STEPS = r"(global_step|beta[12]_power|good_steps|(current_)?loss_scale)(_\d+)?"
 
 
 def arrays_of(prefix: str) -> list[StoredArray]:
@@ -43,19 +46,65 @@ def arrays_of(prefix: str) -> list[StoredArray]:
         )
     variables = _ask(prefix)[0]["variables"]
     _check_size(prefix, variables)
-    return mark_copies(_array(prefix, variable) for variable in variables)
+    shapes = {layouts.without_number(v["name"]): tuple(v["shape"]) for v in variables}
+    slots = slots_among(shapes)
+    return mark_copies(_array(prefix, variable, slots) for variable in variables)
 
 
-def _array(prefix, variable):
+def slots_among(shapes: Mapping[str, tuple[int, ...]]) -> set[str]:
+    """The variables in which an optimizer of TensorFlow 1 keeps the state of another.
+
+    It appends a name of its own to that of the variable: X/Adam, where X is a variable of the same
+    shape. What was once found to be such a name is one of whatever shape, as Adafactor's rows and
+    columns are.
+
+    Args:
+        shapes: the shapes of a checkpoint's variables by their names.
+    """
+    owners = {}
+    for name in shapes:
+        owner, slot = _owner_and_slot(name, shapes)
+        if owner is not None and slot not in layouts.ROLES:
+            owners[name] = owner, slot
+    alike = {name for name, (owner, _) in owners.items() if shapes[name] == shapes[owner]}
+    # What has a slot itself is trained, so that it is none.
+    trained = {owners[name][0] for name in alike}
+    names = {owners[name][1] for name in alike - trained}
+    return {name for name, (_, slot) in owners.items() if slot in names and name not in trained}
+
+
+def _owner_and_slot(name, shapes):
+    """The variable whose state another may be, and that state's own name without its number.
+
+    An optimizer in a scope, such as `OptimizeLoss`, puts this before the variable's name.
+    """
+    # Mesh TensorFlow has no scope of slots: `kernel_slot_vr`.
+    scope, slot = re.fullmatch(r"(?:(.*)(?:/|_slot_))?([^/]*)", name).groups()
+    slot = re.sub(r"_\d+$", "", slot)
+    owner = scope
+    while owner is not None and owner not in shapes:
+        owner = owner.partition("/")[2]
+        if "/" not in owner:
+            return None, slot
+    return owner, slot
+
+
+def _array(prefix, variable, slots):
     name = layouts.without_number(variable["name"])
+    role = layouts.role_in(name)
+    is_average = role.startswith(_AVERAGE)
+    if is_average and name not in slots:
+        # The average alone was kept, in the variable's place.
+        role = layouts.role_in(name.rpartition("/")[0])
+    is_state = variable["is_state"] or (name in slots and not is_average)
     return StoredArray(
         path=name,
         shape=tuple(variable["shape"]),
         dtype=variable["dtype"],
-        role=layouts.role_in(name),
+        role=role,
         values=InMemory(functools.partial(_read, prefix, variable["key"])),
         classes=layouts.classes_in(name),
-        kind=_kind(variable["key"], name, variable["is_state"]),
+        kind=_kind(variable["key"], name, is_state),
     )
 
 
@@ -82,11 +131,10 @@ def _ask(prefix, **key):
 
 
 def _kind(key, name, is_state):
-    if is_state or ".OPTIMIZER_SLOT" in key or re.fullmatch(_SLOTS, name.split("/")[-1]):
+    first, last = name.partition("/")[0].lower(), name.rpartition("/")[2]
+    if is_state or ".OPTIMIZER_SLOT" in key or re.fullmatch(_LAST_STEPS, last):
         return "optimizer"
-    first = name.partition("/")[0].lower()
-    steps = ("save_counter", "global_step", "iter", "learning_rate", "decay", "beta_1", "beta_2")
-    if layouts.is_optimizer(first) or name in steps or first == "training":
+    if layouts.is_optimizer(first) or name in _STEPS or first == "training":
         return "optimizer"
     if "keras_api/metrics" in key or "metrics/" in key or "_tracker/" in key:
         return "metric"
