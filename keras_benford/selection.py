@@ -195,8 +195,8 @@ def select_stored(
     """The same for a saved model.
 
     Args:
-        arrays: `keras_benford.weights.StoredArray`s. Only those of the kind `"weight"` are looked
-            at.
+        arrays: `keras_benford.weights.StoredArray`s. Those of the kind `"weight"` are sorted,
+            those of the kind `"other"` skipped, and no others are looked at.
         name: the model's name.
         include: as for `select`.
         exclude: as for `select`.

@@ -70,6 +70,11 @@ def test_a_variable_in_the_scope_of_another_is_a_weight_where_it_is_trained_itse
     assert slots_among(shapes) == {name for name in shapes if "Adam" in name}
 
 
+def test_names_of_any_length_take_no_time():
+    names = ("a/" * 100_000 + "b", "a\nb/c", "", "/", "_slot_")
+    assert slots_among(dict.fromkeys(names, (8, 8))) <= {"/", "_slot_"}
+
+
 @pytest.fixture
 def scored(tmp_path):
     def scored(shapes):

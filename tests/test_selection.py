@@ -322,6 +322,41 @@ class TestCustomLayers:
             "odd/steps": "int32 values: quantised or no weights",
         }
 
+    def test_only_what_no_name_tells_is_guessed(self):
+        selection = select(Odd())
+        guessed = [w.path for w in (*selection.counted, *selection.skipped) if w.guessed]
+        matrices = ["odd/w", "odd/W_q", "odd/K[0]"]
+        assert guessed == [*matrices, "odd/my_kernel", "odd/log_sigma", "odd/temperature"]
+        assert not any(w.guessed for w in select(Odd(), include="*").counted)
+
+    @pytest.mark.parametrize("name", ["mask", "kernel_mask"])
+    @pytest.mark.parametrize("values", ["ones", "eye", "normal"])
+    def test_a_mask_is_told_by_its_name_and_values(self, name, values):
+        layer = keras.Layer(name="held")
+        initializer = "identity" if values == "eye" else values
+        layer.add_weight(shape=(4, 4), name=name, initializer=initializer)
+        layer.built = True
+        counted, skipped = selected(layer)
+        if values == "normal":
+            assert counted == [f"held/{name}"]
+        else:
+            assert [s.reason for s in skipped] == ["pruning state, no weight"]
+
+    def test_a_fresh_matrix_of_zeros_counts(self):
+        layer = keras.Layer(name="held")
+        layer.add_weight(shape=(4, 4), name="positions", initializer="zeros")
+        layer.built = True
+        assert selected(layer)[0] == ["held/positions"]
+
+    @pytest.mark.parametrize("name", ["kernel_1", "bias_2"])
+    def test_a_number_behind_a_name_changes_no_role(self, name):
+        layer = keras.Layer(name="held")
+        layer.add_weight(shape=(4, 4), name=name)
+        layer.built = True
+        counted, skipped = selected(layer)
+        assert (counted == [f"held/{name}"]) == (name == "kernel_1")
+        assert not any(s.guessed for s in skipped)
+
     def test_a_nameless_matrix_counts(self):
         layer = keras.Layer(name="plain")
         layer.add_weight(shape=(3, 4))

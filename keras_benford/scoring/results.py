@@ -104,7 +104,7 @@ class LayerScore(_Counted):
         dtype: its dtype's name.
         mean: mean of its finite values, to about a millionth of `std`; NaN where it has none.
         std: their standard deviation, to six significant digits; NaN where there are none.
-        guessed: whether the file does not say what it is, so that it counts by its shape alone.
+        guessed: whether only its shape tells that it counts, see `keras_benford.selection`.
         frozen: whether training leaves it as it is (`trainable=False`): callbacks and `WeightsMLH`
             do not count it. None in a file, which does not say.
     """

@@ -27,7 +27,8 @@ def iter_weights(path: str | os.PathLike) -> Iterator[StoredArray]:
     Returns:
         An iterator over `StoredArray`s in the file's order. `array.chunks()` reads their values
         piece by piece, `array.read()` all of them. State of optimizers, metrics and random
-        generators is left out, and so are second copies of an array.
+        generators is left out, and so are second copies of an array and what somebody put beside
+        the model.
 
     Raises:
         ValueError: if the file is damaged, no model, or holds what could do harm; one line that

@@ -23,6 +23,7 @@ from keras_benford.weights.hdf5 import printable
 
 SECONDS = 120.0
 """How long TensorFlow may take to start and list what is there, or to read one variable."""
+_MOST_SCOPES = 4
 _AVERAGE = "ExponentialMovingAverage"
 # Scalars that optimizers keep beside their slots: whole names, and last parts of names.
 _STEPS = ("save_counter", "iter", "learning_rate", "decay", "beta_1", "beta_2")
@@ -79,14 +80,14 @@ def _owner_and_slot(name, shapes):
     An optimizer in a scope, such as `OptimizeLoss`, puts this before the variable's name.
     """
     # Mesh TensorFlow has no scope of slots: `kernel_slot_vr`.
-    scope, slot = re.fullmatch(r"(?:(.*)(?:/|_slot_))?([^/]*)", name).groups()
-    slot = re.sub(r"_\d+$", "", slot)
-    owner = scope
-    while owner is not None and owner not in shapes:
+    owner, slot = re.fullmatch(r"(?s)(?:(.*)(?:/|_slot_))?([^/]*)", name).groups(default="")
+    for _ in range(_MOST_SCOPES):
+        if owner in shapes:
+            return owner, re.sub(r"_\d+$", "", slot)
         owner = owner.partition("/")[2]
         if "/" not in owner:
-            return None, slot
-    return owner, slot
+            break
+    return None, None
 
 
 def _array(prefix, variable, slots):

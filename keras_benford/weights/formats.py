@@ -257,7 +257,8 @@ def _folder(path):
     names = sorted(os.listdir(path))
     if folders.SAVED_MODEL in names:
         return _saved_model(path, path)
-    models = list(folders.models_among(path, names))
+    files = [name for name in names if not os.path.isdir(inside(name))]
+    models = list(folders.models_among(path, files))
     if set(names) >= folders.UNZIPPED or models == [folders.WEIGHTS]:
         return _unzipped(path, inside)
     whole = [
