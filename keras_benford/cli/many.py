@@ -154,4 +154,4 @@ def one_line(path: str, error: Exception | str) -> str:
     """An error as one line that starts with the path."""
     path = printable(path)
     text = " ".join(str(error).removeprefix(f"{path}: ").split()) or type(error).__name__
-    return f"{path}: {text}"
+    return text if text.startswith(path) else f"{path}: {text}"
