@@ -21,8 +21,8 @@ def iter_weights(path: str | os.PathLike) -> Iterator[StoredArray]:
 
     Args:
         path: a `.keras` file, a Keras `.weights.h5` or `.weights.json` with its shards, an HDF5
-            model of any Keras, a safetensors file or index, a SavedModel folder, or a TensorFlow
-            checkpoint.
+            model of any Keras, a safetensors file or index, the `model.json` of a TensorFlow.js
+            layers model, a SavedModel folder, or a TensorFlow checkpoint.
 
     Returns:
         An iterator over `StoredArray`s in the file's order. `array.chunks()` reads their values

@@ -6,6 +6,8 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 
+from keras_benford.weights import tensorflowjs
+
 SAVED_MODEL = "saved_model.pb"
 WEIGHTS = "model.weights.h5"
 UNZIPPED = {"config.json", "metadata.json", WEIGHTS}
@@ -50,7 +52,17 @@ def models_among(folder: str, files: Sequence[str]) -> Iterator[str]:
         if prefix != name and any(other.startswith(f"{prefix}.data-") for other in files):
             taken = os.path.lexists(os.path.join(folder, prefix))
             models.append(name if taken else prefix)
+    models += [name for name in _tensorflowjs(folder, files) if name not in indexes]
     yield from sorted([*models, *indexes])
+
+
+def _tensorflowjs(folder, files):
+    """TensorFlow.js models; files of another than the usual name only where shards are."""
+    has_shards = any(name.endswith(".bin") for name in files)
+    for name in files:
+        likely = name == "model.json" or (has_shards and name.endswith(".json"))
+        if likely and tensorflowjs.is_one(os.path.join(folder, name)):
+            yield name
 
 
 def _shards(index):

@@ -11,7 +11,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_benford.weights import folders, keras3, legacy, lora
+from keras_benford._messages import listed
+from keras_benford.weights import folders, keras3, legacy, lora, tensorflowjs
 from keras_benford.weights.archive import MOST_JSON, parse_json, read_archive
 from keras_benford.weights.arrays import StoredArray
 from keras_benford.weights.hdf5 import Group, printable, read_tree
@@ -31,7 +32,7 @@ class StoredModel:
         path: where it is.
         name: the model's name, or the file's where that is not known.
         format: what it is: `"keras"`, `"keras-weights"`, `"keras-sharded"`, `"keras-legacy"`,
-            `"safetensors"`, `"tf-savedmodel"` or `"tf-checkpoint"`.
+            `"safetensors"`, `"tensorflowjs"`, `"tf-savedmodel"` or `"tf-checkpoint"`.
         arrays: its arrays; those that are no weights too. Their paths are unique.
     """
 
@@ -88,6 +89,8 @@ def _file(path):
     # A checkpoint may be called as a file beside it: `checkpoint`, where TensorFlow lists them.
     if os.path.exists(f"{path}.index"):
         return _checkpoint(path, path)
+    if re.search(r"group\d+-shard\d+of\d+(\.bin)?$", path):
+        raise ValueError(f"{path}: a shard of a TensorFlow.js model; do pass its model.json")
     raise ValueError(f"{path}: {what_it_is(path, head, size)}")
 
 
@@ -185,6 +188,11 @@ def _with_unique_paths(arrays):
 def _json(path):
     with open(path, "rb") as file:
         content = parse_json(path, file.read(MOST_JSON + 1), "it")
+    if isinstance(content, dict) and {"modelTopology", "weightsManifest"} & set(content):
+        arrays = tensorflowjs.arrays_of(path, content)
+        return _finished(
+            path, "tensorflowjs", arrays, _name_in(tensorflowjs.configuration(content))
+        )
     weight_map = content.get("weight_map") if isinstance(content, dict) else None
     if not isinstance(weight_map, dict) or not weight_map:
         if isinstance(content, dict) and "class_name" in content:
@@ -204,9 +212,9 @@ def _json(path):
     for shard in shards:
         read_tree(shard, into=root)
     root = keras3.from_windows(root)
-    for listed in weight_map:
-        if not root.has(re.split(r"[/\\]", listed.strip("/\\"))):
-            raise ValueError(f"{path}: lists {listed!r}, which is in none of its shards")
+    for place in weight_map:
+        if not root.has(re.split(r"[/\\]", place.strip("/\\"))):
+            raise ValueError(f"{path}: lists {place!r}, which is in none of its shards")
     return _hdf5(path, root, kind="keras-sharded")
 
 
@@ -265,13 +273,14 @@ def _folder(path):
         name
         for name in names
         if name.endswith((".weights.json", ".safetensors.index.json", ".index"))
+        or (name.endswith(".json") and tensorflowjs.is_one(inside(name)))
     ]
     if folders.WEIGHTS in models:
         whole = models
     if len(whole) == 1:
         return dataclasses.replace(_file(inside(whole[0])), path=path)
     if whole:
-        raise ValueError(f"{path}: holds several models; do pass one: {', '.join(whole)}")
+        raise ValueError(f"{path}: holds several models; do pass one: {listed(whole)}")
     if os.path.exists(f"{path}.index"):
         return _checkpoint(path, path)
     core_ml = {"Manifest.json", "Data"} <= set(names)

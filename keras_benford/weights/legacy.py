@@ -14,7 +14,7 @@ from typing import Any
 
 from keras_benford.weights import layouts
 from keras_benford.weights.arrays import StoredArray, mark_copies
-from keras_benford.weights.hdf5 import Group
+from keras_benford.weights.hdf5 import Dataset, Group
 
 # What Keras 1 called them.
 _KERAS_1 = {
@@ -60,7 +60,7 @@ def arrays_of(root: Group, config: Any = None) -> list[StoredArray]:
         ValueError: if the file lists what it does not hold.
     """
     weights = root.groups.get("model_weights", root)
-    class_of = {node["config"]["name"]: node.get("class_name") for node in _nodes(config)}
+    class_of = classes_in(config)
     version = root.attributes.get("keras_version") or weights.attributes.get("keras_version")
     # Keras 1 wrote it beside a configuration, later ones do always.
     keras_1 = version is None or version.startswith("1.")
@@ -81,7 +81,7 @@ def arrays_of(root: Group, config: Any = None) -> list[StoredArray]:
             if id(dataset) in listed:
                 raise ValueError(f"lists a weight {name!r} twice")
             listed.add(id(dataset))
-            arrays.append(_array(name, dataset, layer, class_of, keras_1))
+            arrays.append(array_of(name, dataset, layer, class_of, keras_1))
     slots = _all_in(layers[0], ("optimizer_weights",))
     beside = _all_in(root, (), without={id(layer) for layer in layers})
     return [
@@ -91,7 +91,23 @@ def arrays_of(root: Group, config: Any = None) -> list[StoredArray]:
     ]
 
 
-def _array(name, dataset, layer, class_of, keras_1):
+def classes_in(config: Any) -> dict[str, Any]:
+    """What a configuration gives as the class of each layer that it names."""
+    return {node["config"]["name"]: node.get("class_name") for node in _nodes(config)}
+
+
+def array_of(
+    name: str, dataset: Dataset, layer: str, class_of: dict[str, Any], keras_1: bool
+) -> StoredArray:
+    """The array of a weight whose name says what it is.
+
+    Args:
+        name: the weight's name in the file, such as `dense/kernel:0`.
+        dataset: its shape, its dtype and its values.
+        layer: the layer that the file lists it with.
+        class_of: the classes of layers by their names, as far as known.
+        keras_1: whether Keras 1 may have named it.
+    """
     path, role = layouts.without_number(name), layouts.role_in(name)
     guessed = False
     if keras_1 and (named := _KERAS_1_NAME.search(path)):
