@@ -15,6 +15,7 @@ import pytest
 from keras import layers
 
 import keras_benford as kb
+from keras_benford._console import PlainConsole
 from keras_benford.cli import main, many
 from keras_benford.cli.files import expand
 from tests.backends import needs_tensorflow
@@ -497,7 +498,7 @@ def test_a_narrow_window_leaves_columns_out_and_says_so(folder):
     from keras_benford.scoring import tables
 
     text = io.StringIO()
-    console = tables.plain_console(text, 80)
+    console = PlainConsole(text, 80)
     console.print(tables.table_of_layers(kb.score(folder / "a.keras"), console.width))
     lines = text.getvalue().splitlines()
     assert max(map(len, lines)) <= 80

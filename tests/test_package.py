@@ -152,7 +152,7 @@ class TestImporting:
 
 # Modules import from lower levels, or sideways inside a package.
 LEVELS = {
-    **dict.fromkeys(["digits", "statistics", "_keras", "_messages"], 0),
+    **dict.fromkeys(["digits", "statistics", "_keras", "_messages", "_console"], 0),
     **dict.fromkeys(["weights", "selection", "criteria", "context"], 1),
     **dict.fromkeys(["predictions", "rules", "inference", "inputs"], 1),
     **dict.fromkeys(["scoring", "information"], 2),
@@ -170,7 +170,7 @@ AT_ONCE = {
     ],
     "numba": ["digits.loops", "information.loops"],
     "h5py": ["weights.hdf5_index"],
-    "rich": ["scoring.tables", "information.tables"],
+    "rich": ["_console", "scoring.tables", "information.tables"],
 }
 # … and inside a function, when it is needed.
 WHEN_USED = {

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from keras_benford.cli import commands, options
+from keras_benford.weights.hdf5 import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Whoever read this has had enough, as `head` has.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        print(f"keras-benford: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"keras-benford: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -38,7 +38,7 @@ def score(arguments) -> int:
         elif arguments.format == "html":
             from keras_benford.cli.page import page
 
-            print(page(results, arguments.accuracy))
+            output.print_page(page(results, arguments.accuracy))
         else:
             output.print_tables(results, arguments.accuracy, per_layer)
     return _exit_code(results) or _gate(results, arguments.min_mlh)
@@ -62,7 +62,7 @@ def compare(arguments) -> int:
         elif arguments.format == "html":
             from keras_benford.cli.page import page_of_comparison
 
-            print(page_of_comparison(comparison, arguments.files))
+            output.print_page(page_of_comparison(comparison, arguments.files))
         else:
             output.print_comparison(comparison, arguments.files)
     return 0
@@ -97,7 +97,7 @@ def plot(arguments) -> int:
 
     check_can_be_drawn(arguments.output)
     results = _results(arguments)
-    scores = {result.file: result.score for result in results if result.score is not None}
+    scores = {printable(r.file): r.score for r in results if r.score is not None}
     if scores:
         save_picture(scores, arguments.output)
     return _exit_code(results)
@@ -136,7 +136,8 @@ def information(arguments) -> int:
         else:
             output.print_information(reports, ranking)
     if arguments.plot is not None and reports:
-        pictures.save_picture_of_reports(reports, arguments.plot)
+        named = {printable(file): report for file, report in reports.items()}
+        pictures.save_picture_of_reports(named, arguments.plot)
     return 0 if not errors else 1 if reports else 2
 
 
@@ -250,4 +251,4 @@ def _gate(results, lowest):
 
 
 def _complain(line):
-    print(f"keras-benford: {line}", file=sys.stderr)
+    print(f"keras-benford: {printable(line)}", file=sys.stderr)

@@ -11,8 +11,8 @@ SORT_KEYS = ("path", "mlh", "js", "mad", "size", "zeros", "nonfinite")
 _FILES = "files, folders (all models in them) or glob patterns"
 _EPILOG = """\
 formats: .keras, .weights.h5, .weights.json with shards, .h5/.hdf5 of Keras 1 to 3, .safetensors and
-its index, TensorFlow SavedModel folders and checkpoints. Nothing in a file is ever run, but by
-`information`, which loads models: see its help.
+its index, model.json of TensorFlow.js layers models, TensorFlow SavedModel folders and checkpoints.
+Nothing in a file is ever run, but by `information`, which loads models: see its help.
 
 exit codes: 0; 1 some of several files could not be read; 2 none could, or a wrong command line;
 3 a file lies below --min-mlh

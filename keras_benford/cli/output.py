@@ -1,17 +1,21 @@
-"""Results -> tables, JSON or CSV on standard output.
+"""Results -> tables, JSON or CSV on standard output, in whatever encoding that has.
 
 JSON is an array with an object a file: `file` and either `error`, or what `Score.to_dict` gives,
-and with `--accuracy` the criteria. CSV has a row a file, or a row a weight with `--per-layer`.
+and with `--accuracy` the criteria. CSV has a row a file, or a row a weight with `--per-layer`. JSON
+is exact whatever a file is called; elsewhere a name that would break a line is shown with escapes.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keras_benford._console import ANY_WIDTH, PlainConsole, encodable, encoding_of
 from keras_benford.cli.many import Result
 from keras_benford.measures import CRITERIA
 from keras_benford.measures.benford import Criterion
@@ -27,8 +31,26 @@ def as_dict(result: Result, accuracy: float | None = None) -> dict[str, Any]:
 
 
 def print_json(content: Any) -> None:
-    """Plain data as indented JSON."""
-    print(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    """Plain data as indented JSON, in ASCII where the output is not in UTF-8."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    # Names of files may hold bytes that are no text, and that UTF-8 does not have either.
+    if not _is_in_utf8() or encodable(text, "utf-8") != text:
+        text = json.dumps(content, indent=2, allow_nan=False)
+    print(text)
+
+
+def print_page(page: str) -> None:
+    """A web page, which says of itself that it is in UTF-8; in ASCII where the output is not."""
+    print(page if _is_in_utf8() else page.encode("ascii", "xmlcharrefreplace").decode())
+
+
+def print_text(text: str, end: str = "\n") -> None:
+    """A text, with escapes for what the output cannot hold."""
+    print(encodable(text, encoding_of(sys.stdout)), end=end)
+
+
+def _is_in_utf8():
+    return codecs.lookup(encoding_of(sys.stdout)).name == "utf-8"
 
 
 def print_csv(results: Sequence[Result], accuracy: float | None, per_layer: bool) -> None:
@@ -51,11 +73,14 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
     """Rows of the same keys as CSV, shapes as `3x3x64`."""
     if not rows:
         return
-    writer = csv.DictWriter(sys.stdout, rows[0], lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
     writer.writeheader()
     for row in rows:
         shape = {"shape": "x".join(map(str, row["shape"]))} if "shape" in row else {}
-        writer.writerow(row | shape)
+        file = {"file": printable(row["file"])} if "file" in row else {}
+        writer.writerow(row | shape | file)
+    print_text(text.getvalue(), end="")
 
 
 def rows_of_comparison(comparison: Comparison) -> list[dict[str, Any]]:
@@ -130,18 +155,18 @@ def print_information(reports: Mapping[str, Any], ranking: Any) -> None:
     # What all are to be read by is said once, below the last.
     last = len(reports) - 1
     parts = [
-        f"{file}: {text_of_report(report, reading=i == last)}"
+        f"{printable(file)}: {text_of_report(report, reading=i == last)}"
         for i, (file, report) in enumerate(reports.items())
     ]
     if ranking is not None:
         parts.append(str(ranking))
     if parts:
-        print("\n\n".join(parts))
+        print_text("\n\n".join(parts))
 
 
 def console_for_tables() -> Any:
     """As wide as the terminal, or as wide as the table needs where there is none."""
-    return tables.plain_console(sys.stdout, None if sys.stdout.isatty() else 1 << 20)
+    return PlainConsole(sys.stdout, None if sys.stdout.isatty() else ANY_WIDTH)
 
 
 def _criteria(score, accuracy):

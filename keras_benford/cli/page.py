@@ -16,6 +16,7 @@ from keras_benford.cli.many import Result
 from keras_benford.cli.pictures import svg_of
 from keras_benford.measures import CRITERIA
 from keras_benford.scoring import Comparison, tables
+from keras_benford.weights.hdf5 import printable
 
 _PICTURES_OF_EACH_UP_TO = 20
 _TOGETHER_UP_TO = 6
@@ -54,12 +55,16 @@ def page(results: Sequence[Result], accuracy: float | None = None) -> str:
     """
     scored = [result for result in results if result.score is not None]
     parts = [f"<h1>{_count(len(results), 'saved model')} against Benford's law</h1>"]
-    parts += [f'<p class="error">{escape(result.error)}</p>' for result in results if result.error]
+    parts += [
+        f'<p class="error">{escape(printable(result.error))}</p>'
+        for result in results
+        if result.error
+    ]
     if len(scored) > 1:
-        rows = [[result.file, *_cells(result.score, accuracy)] for result in scored]
+        rows = [[printable(result.file), *_cells(result.score, accuracy)] for result in scored]
         parts.append(_table(["file", *_columns(accuracy)], rows))
         if len(scored) <= _TOGETHER_UP_TO:
-            parts.append(_picture({result.file: result.score for result in scored}))
+            parts.append(_picture({printable(result.file): result.score for result in scored}))
     for result in scored:
         parts += _section(result, accuracy, len(scored) <= _PICTURES_OF_EACH_UP_TO)
     return _whole(parts)
@@ -71,6 +76,7 @@ def page_of_comparison(comparison: Comparison, names: Sequence[str]) -> str:
     Raises:
         ImportError: if matplotlib is not installed.
     """
+    names = [printable(name) for name in names]
     rows = tables.rows_of_comparison(comparison)
     scores = {f"A: {names[0]}": comparison.first, f"B: {names[1]}": comparison.second}
     parts = [
@@ -98,7 +104,7 @@ def _whole(parts):
 
 
 def _section(result, accuracy, with_picture):
-    score = result.score
+    name, score = printable(result.file), result.score
     rows = [
         [
             tables.marked_path(layer),
@@ -112,9 +118,9 @@ def _section(result, accuracy, with_picture):
     for kind, value in output.criteria_of(score, accuracy):
         about += f"; {kind.title} {value:.4f} at accuracy {accuracy:g}"
     return [
-        f"<h2>{escape(result.file)}</h2>",
+        f"<h2>{escape(name)}</h2>",
         f'<p class="note">{escape(about)}</p>',
-        _picture({result.file: score}) if with_picture else "",
+        _picture({name: score}) if with_picture else "",
         _table(["weight", "shape", *tables.FIGURES], rows, last_is_all=True),
         *(f'<p class="note">{escape(line)}</p>' for line in tables.lines_of_skipped(score)),
     ]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import shutil
-from typing import Any
-
-from rich.console import Console
 from rich.table import Table
 
+from keras_benford._console import TextConsole
 from keras_benford.information.ranking import Ranking
 from keras_benford.information.report import READING, Report
-
-_ANY_WIDTH = 1 << 20
+from keras_benford.weights.hdf5 import printable
 
 
 def text_of_report(report: Report, *, reading: bool = True) -> str:
@@ -62,7 +57,7 @@ def text_of_ranking(ranking: Ranking) -> str:
     for column in columns:
         table.add_column(column, justify="right")
     for i, name in enumerate(ranking.names):
-        table.add_row(name, *(f"{values[i]:.4f}" for values in columns.values()))
+        table.add_row(printable(name), *(f"{values[i]:.4f}" for values in columns.values()))
     lines = []
     if ranking.accuracies is not None:
         lines.append(
@@ -73,15 +68,7 @@ def text_of_ranking(ranking: Ranking) -> str:
 
 
 def _text(title: str, table: Table, lines: list[str]) -> str:
-    text = io.StringIO()
-    console: Any = Console(
-        file=text,
-        width=shutil.get_terminal_size((_ANY_WIDTH, 0)).columns,
-        color_system=None,
-        markup=False,
-        highlight=False,
-        emoji=False,
-    )
+    console = TextConsole()
     for part in (title, table, *lines):
         console.print(part)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+    return console.text

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import math
-import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from keras_benford._console import TextConsole
 from keras_benford.scoring.comparison import Comparison
 from keras_benford.scoring.results import Score
 
@@ -26,7 +24,6 @@ FIGURES = {
     "not finite": lambda part: percentage(part.nonfinite, part.size),
 }
 """Column -> how a score or a layer's score shows there."""
-_ANY_WIDTH = 1 << 20
 _TEXTS = ("shape", "dtype", "what it is", "counted")
 # What a narrow window does without, first to last; the first two only where all of it is zero.
 _DISPENSABLE = (
@@ -110,19 +107,11 @@ def shape(layer: Any) -> str:
 
 def text_of(score: Score) -> str:
     """The table of a score's layers and what is not counted, as wide as the terminal, if any."""
-    text = io.StringIO()
-    console = plain_console(text, shutil.get_terminal_size((_ANY_WIDTH, 0)).columns)
+    console = TextConsole()
     console.print(table_of_layers(score, console.width))
     for line in lines_of_skipped(score):
         console.print(line, soft_wrap=True)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
-
-
-def plain_console(file: Any, width: int | None = None) -> Console:
-    """A console without colours and links, which takes brackets and colons for what they are."""
-    return Console(
-        file=file, width=width, color_system=None, markup=False, highlight=False, emoji=False
-    )
+    return console.text
 
 
 def percentage(part: int, whole: int) -> str:
