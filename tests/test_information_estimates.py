@@ -108,6 +108,15 @@ class TestAgreement:
         found = mutual_information(values)
         np.testing.assert_allclose(found, plain_matrix(values, values), rtol=0, atol=1e-12)
 
+    @pytest.mark.parametrize("n", [1240, 1300])
+    @pytest.mark.parametrize("change", [lambda x: x, relu], ids=["Gaussian", "ReLU"])
+    def test_beyond_one_block_of_marks(self, n, change):
+        x, y = change(np.random.default_rng(n).standard_normal((2, n)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            found = mutual_information(x, y)
+        assert found == pytest.approx(plain_ksg(x, y), abs=1e-12)
+
     def test_of_a_block_of_two_layers(self, engine):
         values, others = (np.random.default_rng(i).standard_normal((N, 4)) for i in (0, 1))
         found = mutual_information(values, others, engine=engine)

@@ -28,9 +28,8 @@ def sum_of_psi(values: list, k: int, psi: np.ndarray, engine: str, track: Callab
     within = len(values) == 1
     n, m = bases.shape[1], others.shape[1]
     if _by_numba(engine):
-        loops, advance = compiled_loops(), track(n if within else n + m)
-        found = loops.mean_psi(bases, others, k, psi, advance)
-        return found + (found if within else loops.mean_psi(others, bases, k, psi, advance)).T
+        found = compiled_loops().sum_of_psi(bases, others, k, psi, within, track(n))
+        return found + np.triu(found, 1).T if within else found
     from keras_benford.information import tensors
 
     columns = np.concatenate([part.T for part in values])

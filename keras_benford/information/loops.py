@@ -4,8 +4,9 @@ The k-th nearest neighbour of an example in the plane of two neurons, by the max
 within a strip about it. For a neuron at the base, examples are sorted by it, and for each of them
 the others are visited outward, until they are farther off in the base than the k-th nearest so far.
 That is done for `LANES` other neurons at a time, which visit the same examples in the same order:
-what is done to each of them is then one instruction on several numbers. Distances are float64, as
-in the plain definition, and so are the comparisons; nothing is approximate.
+what is done to each of them is then one instruction on several numbers. How many examples are
+closer than that in each neuron alone is counted in the sorted neuron, neuron by neuron. Distances
+are float64, as in the plain definition, and so are the comparisons; nothing is approximate.
 """
 
 import functools
@@ -19,33 +20,62 @@ from keras_benford.digits.arrays import available_cores
 LANES = 32
 # Examples that are visited between two looks at whether it is enough.
 _BLOCK = 8
+# One in so many values of a sorted neuron is a mark; so many marks are looked through at a time.
+_STRIDE, _MARKS = 40, 32
 _TINY = np.nextafter(0.0, 1.0)
 
 
-def mean_psi(bases, others, k, psi, advance):
-    """How many examples are closer in the base than the k-th neighbour is in the plane.
+def sum_of_psi(bases, others, k, psi, symmetric, advance):
+    """How many examples are closer in each neuron than the k-th neighbour is in the plane of two.
 
     Args:
         bases: `(n_samples, n)` float64.
         others: `(n_samples, m)` float64.
         k: which neighbour.
         psi: `(n_samples,)` float64, the digamma function of 1 to n_samples.
+        symmetric: whether the two are the same, and only pairs with j >= i are to be found.
         advance: called without arguments after each base, from several threads.
 
     Returns:
-        `(n, m)` float64: for each pair the mean over the examples of `psi(count + 1)`.
+        `(n, m)` float64: for each pair the means over the examples of `psi(count + 1)`, added.
     """
-    found = np.empty((bases.shape[1], others.shape[1]))
+    found = np.zeros((bases.shape[1], others.shape[1]))
+    of_others = _sorted(others)
+    orders, lines, marks, _ = of_others if symmetric else _sorted(bases)
     others = np.ascontiguousarray(others)
     loop = _neighbours(k)
 
     def one(i):
-        order = np.argsort(bases[:, i], kind="stable")
-        loop(bases[order, i], others, order, psi, LANES, found[i])
+        first = i if symmetric else 0
+        loop(lines[i], marks[i], orders[i], others, *of_others[1:], first, psi, LANES, found[i])
         advance()
 
     _by_threads(one, bases.shape[1])
     return found
+
+
+def _sorted(values):
+    """Neurons in ascending order, in which `_closer` counts.
+
+    Args:
+        values: `(n_samples, n_neurons)` float64.
+
+    Returns:
+        For each neuron, by rows: the examples in its order; its values in that order from place
+        `_STRIDE` on, endless ones on both sides; every `_STRIDE`th of these; and the place of each
+        example among them.
+    """
+    n_samples, n_neurons = values.shape
+    orders = np.argsort(values.T, axis=1, kind="stable")
+    places = np.empty(orders.shape, np.int64)
+    np.put_along_axis(places, orders, np.arange(n_samples)[None] + _STRIDE, axis=1)
+    # One mark at least beyond the largest value.
+    block = _MARKS * _STRIDE
+    width = -(-(n_samples + 2 * _STRIDE) // block) * block
+    lines = np.full((n_neurons, width), np.inf)
+    lines[:, :_STRIDE] = -np.inf
+    lines[:, _STRIDE : _STRIDE + n_samples] = np.take_along_axis(values.T, orders, axis=1)
+    return orders, lines, np.ascontiguousarray(lines[:, ::_STRIDE]), places
 
 
 def joint_terms(bases, others, bins, symmetric, advance):
@@ -56,7 +86,7 @@ def joint_terms(bases, others, bins, symmetric, advance):
         others: `(m, n_samples)` likewise.
         bins: number of codes.
         symmetric: whether the two are the same, and only pairs with j >= i are to be found.
-        advance: as for `mean_psi`.
+        advance: as for `sum_of_psi`.
 
     Returns:
         `(n, m)` float64, the sum of n ln(n) over the cells of each pair's histogram, and `(n, m)`
@@ -113,22 +143,19 @@ def _neighbours(k):
     kth = (k - 1) * LANES
 
     @numba.njit(nogil=True, cache=True)
-    def neighbours(base, others, order, psi, lanes, found):
+    def neighbours(
+        x, marks, order, others, lines, marks_of_lines, places, first_other, psi, lanes, found
+    ):
         n_samples, m = others.shape
-        last = n_samples + _BLOCK
-        # Endless distances on both sides, so that a block never ends within the examples.
-        x = np.full(n_samples + 2 * _BLOCK, np.inf)
-        x[:_BLOCK] = -np.inf
-        x[_BLOCK:last] = base
-        y = np.zeros((n_samples + 2 * _BLOCK) * LANES)
+        last = n_samples + _STRIDE
+        y = np.zeros((n_samples + 2 * _STRIDE) * LANES)
         work = np.zeros(near + _BLOCK * LANES)
-        total = np.empty(LANES)
-        for first in range(0, m, LANES):
+        radii = np.empty((LANES, n_samples))
+        for first in range(first_other, m, LANES):
             for i in range(n_samples):
                 for lane in range(LANES):
-                    y[(_BLOCK + i) * LANES + lane] = others[order[i], min(first + lane, m - 1)]
-            total[:] = 0.0
-            for i in range(_BLOCK, last):
+                    y[(_STRIDE + i) * LANES + lane] = others[order[i], min(first + lane, m - 1)]
+            for i in range(_STRIDE, last):
                 for lane in range(LANES):
                     work[here + lane] = y[np.uintp(i * LANES + lane)]
                 for at in range(here):
@@ -164,20 +191,39 @@ def _neighbours(k):
                                 closer = distance < other
                                 work[rank + lane] = distance if closer else other
                                 distance = other if closer else distance
-                # Where the k-th neighbour lies upon the example, those at no distance are counted.
-                while x[above] == x[i]:
-                    above += 1
-                below += _BLOCK - 1
-                while x[below] == x[i]:
-                    below -= 1
                 for lane in range(LANES):
-                    radius = max(work[kth + lane], _TINY)
-                    count = 0
-                    for j in range(np.uintp(below + 1), np.uintp(above)):
-                        count += abs(x[j] - x[i]) < radius
-                    # The example itself is among them.
-                    total[lane] += psi[np.uintp(count - 1)]
+                    # Where the k-th neighbour lies upon the example, those at no distance count.
+                    radii[lane, i - _STRIDE] = max(work[kth + lane], _TINY)
             for lane in range(min(LANES, m - first)):
-                found[first + lane] = total[lane] / n_samples
+                j, total = first + lane, 0.0
+                for i in range(n_samples):
+                    radius = radii[lane, i]
+                    # The example itself is among those that are counted.
+                    total += psi[np.uintp(_closer(x, marks, _STRIDE + i, radius) - 1)]
+                    at = places[j, order[i]]
+                    total += psi[np.uintp(_closer(lines[j], marks_of_lines[j], at, radius) - 1)]
+                found[j] = total / n_samples
 
     return neighbours
+
+
+@numba.njit(nogil=True, cache=True)
+def _closer(line, marks, at, radius):
+    """How many values of a sorted neuron lie closer than a radius to the one at a place.
+
+    First among the marks: the ends of those that do lie within a stride. Nothing branches, and all
+    lengths are known, so that each loop is a few instructions.
+    """
+    here = line[np.uintp(at)]
+    begun, ended = 0, 0
+    for first in range(0, len(marks), _MARKS):
+        for t in range(_MARKS):
+            mark = marks[np.uintp(first + t)]
+            begun += here - mark >= radius
+            ended += mark - here < radius
+    count = _STRIDE * (ended - begun)
+    below, above = np.uintp(_STRIDE * (begun - 1) + 1), np.uintp(_STRIDE * (ended - 1) + 1)
+    for t in range(_STRIDE):
+        count -= here - line[below + np.uintp(t)] >= radius
+        count += line[above + np.uintp(t)] - here < radius
+    return count
