@@ -4,6 +4,7 @@ Unlike `model.predict` it leaves the model's own functions and callbacks alone, 
 the outputs becomes part of the program.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -83,3 +84,13 @@ def in_batches(run: Callable, inputs: Any, batch_size: int, fetch: Callable) -> 
         batch = tree.map_structure(lambda array, chosen=chosen: array[chosen], inputs)
         parts.append([fetch(tensor)[: n - first] for tensor in run(batch)])
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def reason(error: Exception) -> str:
+    """Why a model would not run, in a line: what Keras and the backends say, without the data."""
+    text = re.sub(r"\x1b\[\d+m|\{\{.*?\}\}", "", str(error)).partition("Arguments received by")[0]
+    text = re.sub(
+        r"(Invalid input shape for input) .*? (with name)", r"\1 \2", text, flags=re.DOTALL
+    )
+    text = re.sub(r"Exception encountered when calling \S+\(\)\.", "", text)
+    return " ".join(text.split())[:200] or type(error).__name__

@@ -1,10 +1,12 @@
 """What users have examples in -> a model's inputs without labels, in batches or a few of them.
 
-Inputs are an array `(n, ...)`, or for a model with several a list or dict of arrays.
+Inputs are an array `(n, ...)`, or for a model with several a list or dict of arrays. Whether they
+fit the model, it tells itself: Keras takes `(n, 28, 28)` for `(28, 28, 1)`, too.
 """
 
 import itertools
 import operator
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,16 +15,19 @@ import numpy as np
 # Of a stream of batches, examples are drawn from its first so many times as are asked for.
 _LOOKED_AT = 16
 
+EXAMPLES = 2000
+"""So many examples are looked at where nobody says how many: more cost hours and tell no more."""
 
-def batches(x: Any, batch_size: int, model: Any) -> Iterator[Any]:
+
+def batches(x: Any, batch_size: int) -> Iterator[Any]:
     """Batches of inputs.
 
     Args:
-        x: an array or tensor of examples, or a list or dict of them for several inputs; or a
+        x: an array, tensor or table of examples, or a list or dict of them for several inputs; or a
             `tf.data.Dataset`, `keras.utils.PyDataset`, PyTorch `DataLoader` or generator, whose
-            batches are taken as they are; their labels are dropped, as `predict` does.
+            batches are taken as they are; their labels are dropped, as `predict` does. Sparse ones
+            are made dense batch by batch, ragged ones are filled up with zeros.
         batch_size: of arrays.
-        model: what they are for.
 
     Raises:
         TypeError: for a tuple of arrays, which is likely examples and labels, and for what is
@@ -42,9 +47,7 @@ def batches(x: Any, batch_size: int, model: Any) -> Iterator[Any]:
         )
     n_batches = 0
     for n_batches, batch in enumerate(found, 1):  # noqa: B007
-        inputs = keras.tree.map_structure(_as_array, batch)
-        _check_shape(inputs, model)
-        yield inputs
+        yield keras.tree.map_structure(_as_array, batch)
     if n_batches == 0:
         raise ValueError("`x`: expected examples; received none")
 
@@ -68,27 +71,60 @@ def draw(x: Any, n: int, rng: np.random.Generator, name: str = "x") -> Any:
             or is neither arrays nor batches.
         ValueError: where there are fewer than two examples, or arrays of different lengths.
     """
-    import keras
-
-    _refuse_labels(x, name)
     if hasattr(x, "__next__"):
         raise TypeError(
             f"`{name}`: expected examples; received a {type(x).__name__}, which can be read only "
             "once; do pass arrays or a data set that can be gone through again"
         )
+    return _drawn(x, n, rng, name)[0]
+
+
+def enough(x: Any, examples: int | None, seed: int) -> Any:
+    """As many examples as are asked for, or as tell enough: drawn by `draw`, also from a generator.
+
+    Args:
+        x: as for `batches`.
+        examples: how many; None for `EXAMPLES`, with a warning where there are more.
+        seed: draws them.
+
+    Returns:
+        Arrays of the examples, in the structure of `x`.
+
+    Raises:
+        TypeError, ValueError: as `draw`.
+    """
+    whole = isinstance(examples, (int, np.integer)) and not isinstance(examples, bool)
+    if examples is not None and (not whole or examples < 2):
+        raise ValueError(f"`examples`: expected 2 or more, or None; received {examples!r}")
+    n = EXAMPLES if examples is None else examples
+    drawn, n_seen = _drawn(x, n, np.random.default_rng(seed), "x")
+    if examples is None and n_seen > n:
+        warnings.warn(
+            f"`x`: {n:,} of {n_seen:,} examples are looked at, drawn at random; do pass `examples`"
+            " to say how many",
+            UserWarning,
+            stacklevel=3,
+        )
+    return drawn
+
+
+def _drawn(x, n, rng, name):
+    """What `draw` gives, and of how many examples it was drawn."""
+    import keras
+
+    _refuse_labels(x, name)
     if _comes_in_batches(x):
-        drawn = _drawn_from_batches(x, n, rng, name)
+        drawn, n_seen = _drawn_from_batches(x, n, rng, name)
     else:
-        x, n_all = _arrays(x, name)
-        chosen = np.sort(rng.choice(n_all, n, replace=False)) if n < n_all else slice(None)
+        x, n_seen = _arrays(x, name)
+        chosen = np.sort(rng.choice(n_seen, n, replace=False)) if n < n_seen else slice(None)
         drawn = keras.tree.map_structure(lambda part: _as_array(part[chosen]), x)
-    drawn = keras.tree.map_structure(_without_objects, drawn)
     n_drawn = len(keras.tree.flatten(drawn)[0])
     if n_drawn < 2:
         raise ValueError(
             f"`{name}`: expected two examples or more, hundreds to be of use; received {n_drawn}"
         )
-    return drawn
+    return drawn, n_seen
 
 
 def _drawn_from_batches(x, n, rng, name):
@@ -109,7 +145,7 @@ def _drawn_from_batches(x, n, rng, name):
             break
     if not kept:
         raise ValueError(f"`{name}`: expected examples; received none")
-    return keras.tree.map_structure(lambda *parts: np.stack(parts), *kept)
+    return keras.tree.map_structure(lambda *parts: np.stack(parts), *kept), seen
 
 
 def _shuffled(x, rng):
@@ -135,12 +171,18 @@ def _arrays(x, name):
     """Arrays of equally many examples, those in a file left there, and how many."""
     import keras
 
-    arrays = keras.tree.map_structure(
-        lambda part: part if _is_array_of_a_file(part) else _as_array(part), x
-    )
+    # Told by one of them: to look at each number of a list of lists takes minutes.
+    leaf = x
+    while isinstance(leaf, (list, dict)) and leaf:
+        leaf = next(iter(leaf.values() if isinstance(leaf, dict) else leaf))
+    arrays = keras.tree.map_structure(_sliceable, x) if hasattr(leaf, "shape") else []
     parts = keras.tree.flatten(arrays)
     if not parts or any(len(part.shape) == 0 for part in parts):
-        raise TypeError(f"`{name}`: expected arrays of examples, or batches; received {x!r:.200}")
+        raise TypeError(
+            f"`{name}`: expected arrays of examples, or batches; received {_named(x, leaf)}; do "
+            "pass np.array(x) of numbers, and a list or dict of arrays where the model has several "
+            "inputs"
+        )
     lengths = {int(part.shape[0]) for part in parts}
     if len(lengths) != 1:
         raise ValueError(
@@ -150,19 +192,72 @@ def _arrays(x, name):
     return arrays, lengths.pop()
 
 
-def _is_array_of_a_file(part):
-    return type(part).__module__.startswith("h5py.")
+def _named(x, leaf):
+    """What somebody passed, without what is in it."""
+    if x is None or isinstance(x, str):
+        return f"{x!r:.100}"
+    if x is leaf:
+        return f"{type(x).__name__} with no axis of examples" if hasattr(x, "shape") else type(x)
+    return f"a {type(x).__name__} of {type(leaf).__name__} values"
 
 
-def _without_objects(array):
-    """Strings that came as Python objects, as an array of strings."""
-    return np.array(array.tolist()) if array.dtype == object else array
+def _sliceable(part):
+    """An array, or what gives one for some of its examples."""
+    if type(part).__module__.startswith("h5py."):
+        return part
+    return _sparse(part) or _as_array(part)
 
 
 def _as_array(part):
     from keras import ops
 
-    return ops.convert_to_numpy(part) if ops.is_tensor(part) else np.asarray(part)
+    sparse = _sparse(part)
+    if sparse is not None:
+        return sparse[:]
+    if type(part).__name__ == "RaggedTensor":
+        part = part.to_tensor()
+    array = ops.convert_to_numpy(part) if ops.is_tensor(part) else np.asarray(part)
+    if array.dtype == object:
+        # Strings, and numbers of a table that has columns of several kinds.
+        array = np.array(array.tolist())
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _sparse(part):
+    """The `Sparse` of a sparse array or tensor; None for others."""
+    kind = type(part)
+    if kind.__module__.startswith("scipy.sparse"):
+        part = part.tocoo()
+        return Sparse(np.stack([part.row, part.col]), part.data, part.shape)
+    if kind.__name__ == "SparseTensor":
+        return Sparse(np.asarray(part.indices).T, np.asarray(part.values), tuple(part.shape))
+    if kind.__name__ == "BCOO":
+        return Sparse(np.asarray(part.indices).T, np.asarray(part.data), part.shape)
+    return None
+
+
+class Sparse:
+    """A sparse array, whose examples become dense when they are taken.
+
+    Args:
+        indices: `(n_axes, n_values)` integers.
+        values: `(n_values,)`; those at one place add up.
+        shape: of the whole array.
+    """
+
+    def __init__(self, indices, values, shape):
+        order = np.argsort(indices[0], kind="stable")
+        self.shape = tuple(map(int, shape))
+        self._indices, self._values = indices[1:, order], values[order]
+        self._starts = np.searchsorted(indices[0, order], np.arange(self.shape[0] + 1))
+
+    def __getitem__(self, chosen):
+        rows = np.arange(self.shape[0])[chosen]
+        dense = np.zeros((len(rows), *self.shape[1:]), self._values.dtype)
+        for example, row in zip(dense, rows, strict=True):
+            of_row = slice(self._starts[row], self._starts[row + 1])
+            np.add.at(example, tuple(self._indices[:, of_row]), self._values[of_row])
+        return dense
 
 
 def _comes_in_batches(x):
@@ -177,21 +272,3 @@ def _iterate(x):
             raise ValueError("`x`: expected a PyDataset that has an end; received one without")
         return (x[i] for i in range(x.num_batches))
     return iter(x)
-
-
-def _check_shape(inputs, model):
-    """Keras' own error on a shape is of some layer within; this one is of the data."""
-    expected = getattr(model, "input_shape", None)
-    if not hasattr(inputs, "shape") or not isinstance(expected, tuple):
-        return
-    if not all(size is None or isinstance(size, int) for size in expected):
-        return
-    shape = tuple(inputs.shape)
-    fits = len(shape) == len(expected) and all(
-        want in (None, have) for want, have in zip(expected[1:], shape[1:], strict=True)
-    )
-    if not fits:
-        raise ValueError(
-            f"`x`: expected examples of shape {expected}, as the model takes them; received "
-            f"{shape}; do pass examples, no labels, prepared as for training"
-        )

@@ -81,6 +81,8 @@ class Checks:
             measure.begin()
         needs = frozenset().union(*(measure.needs for measure in self.measures))
         self._evidence = Evidence(self.model, needs, **self._settings, **evidence)
+        for measure in self.measures:
+            measure.try_out(self._evidence)
 
     def on_epoch_begin(self, epoch, logs=None):
         super().on_epoch_begin(epoch, logs)

@@ -9,9 +9,9 @@ import warnings
 import keras
 import numpy as np
 
-from keras_benford import context, inference, statistics
+from keras_benford import context, inference, inputs, statistics
 from keras_benford._messages import listed
-from keras_benford.callbacks import processes
+from keras_benford.callbacks import processes, randomness
 from keras_benford.callbacks.accuracy import AccuracyWindow, accuracy_key, check_for_accuracy
 from keras_benford.scoring import count
 from keras_benford.selection import select
@@ -152,9 +152,20 @@ class Evidence:
                 return None
         return self.accuracy
 
+    def examples(self, x, examples, seed):
+        """Examples to look at in each check, drawn once, see `keras_benford.inputs.enough`."""
+        return self.kept(("examples", id(x)), lambda: self._examples(x, examples, seed))
+
     def predictions(self, probe):
         """`keras_benford.predictions.Predictions` of each output on a probe; None if not finite."""
         return self.once(("predictions", id(probe)), lambda: self._predictions(probe))
+
+    def _examples(self, x, examples, seed):
+        # A `DataLoader`, say, draws numbers when it is gone through: not those of the training.
+        state = randomness.random_state(self.model)
+        drawn = inputs.enough(x, examples, seed)
+        randomness.set_random_state(self.model, state)
+        return processes.of_the_first(drawn)
 
     def _select(self):
         self._selection = select(self.model, **self._which, trainable=True)
@@ -233,12 +244,11 @@ class Evidence:
         try:
             arrays = inference.in_batches(run, few, self._batch_size, processes.whole)
         except Exception as error:  # each layer and backend has its own for inputs that do not fit
-            (reason, *_) = str(error).splitlines() or [type(error).__name__]
             raise ValueError(
                 f"`{name}`: expected inputs as the model takes them"
                 f"{_shape_of(getattr(self.model, 'input_shape', None))}; received"
                 f"{_shape_of(keras.tree.map_structure(lambda a: a.shape, probe.inputs))}; do pass "
-                f"examples, no labels, prepared as for training ({reason:.200})"
+                f"examples, no labels, prepared as for training ({inference.reason(error)})"
             ) from error
         if self._heads.error is not None:
             raise self._heads.error

@@ -17,20 +17,22 @@ class InformationMonitor(Monitor):
         callbacks = [InformationMonitor(x[:1000]), keras.callbacks.TensorBoard("logs")]
 
     Args:
-        x: a few hundred unlabelled examples, see `keras_benford.information.activations`; no
-            generator, since they are looked at again and again.
+        x: unlabelled examples, see `keras_benford.information.activations`; no generator. Of more
+            than 2,000 so many are drawn as training begins, with a warning; `examples` says how
+            many instead.
         every: look after the first epoch and each so many epochs after it. In between the logs have
             the latest values, so that a CSVLogger has all its columns.
         layers: which layers to look at; by default the hidden ones.
         neurons: at most how many neurons, drawn from all of them. The time grows with its square:
             64 neurons on 1,000 examples take a quarter of a second on two cores, with numba.
-        options: as for `keras_benford.information.report`, such as `method="bins"`.
+        options: as for `keras_benford.information.report`, such as `examples` or `method="bins"`.
 
     Attributes:
         history: dict of lists, an entry a look: `epoch`, `step` (the optimizer's updates),
             `entropy`, `mutual_information`.
 
-    Activations that are infinite or NaN make both NaN, with one warning.
+    Activations that are infinite or NaN make both NaN, with one warning. Examples that do not fit
+    the model are told as training begins, or at the first look where the model has no weights yet.
     """
 
     def __init__(

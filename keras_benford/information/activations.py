@@ -129,6 +129,7 @@ class Recorder:
             layer for layer in self._watched if before_activation and _is_a(layer, _DENSE)
         ]
         self._calls, self._taken, self._labels = [], None, None
+        self._error = None
         # Where TensorFlow made a graph of it, a model's own graphs and loops could not be seen.
         self._run = inference.program(model, self._pooled, compiled=False)
 
@@ -144,10 +145,13 @@ class Recorder:
             watched(self._watched, self._before, self._calls),
             progress_bar("activations", progress) as bar,
         ):
-            advance = bar(-(-len(x) // batch_size) if hasattr(x, "shape") else None)
-            for inputs in batches(x, batch_size, self.model):
+            advance = bar(-(-int(x.shape[0]) // batch_size) if getattr(x, "shape", ()) else None)
+            for inputs in batches(x, batch_size):
+                self._error = None
                 try:
                     found = [ops.convert_to_numpy(value) for value in self._run(inputs)]
+                except Exception as error:  # each layer and backend has its own
+                    raise self._error or _does_not_fit(inputs, self.model, error) from error
                 finally:
                     self._calls.clear()
                 if kept is None:
@@ -164,11 +168,15 @@ class Recorder:
 
     def _pooled(self, outputs):
         """What is taken of the calls; where the model is compiled, it runs at the compilation."""
-        if self._labels is None:
-            every = range(len(self._calls))
-            self._taken = _hidden(self._calls, outputs) if self._by_default else every
-            self._labels = _labels([self._calls[i].layer for i in self._taken], self._names)
-        return [_pooled(self._calls, i, self._position) for i in self._taken]
+        try:
+            if self._labels is None:
+                every = range(len(self._calls))
+                self._taken = _hidden(self._calls, outputs) if self._by_default else every
+                self._labels = _labels([self._calls[i].layer for i in self._taken], self._names)
+            return [_pooled(self._calls, i, self._position) for i in self._taken]
+        except ValueError as error:
+            self._error = error
+            raise
 
 
 def _names(model):
@@ -314,6 +322,19 @@ def _is_a(layer, names):
 def _is_linear(layer):
     function = getattr(layer, "activation", None)
     return function is None or getattr(function, "__name__", "") == "linear"
+
+
+def _does_not_fit(inputs, model, error):
+    """What to say where a model will not run on inputs."""
+    import keras
+
+    shapes = keras.tree.map_structure(lambda array: tuple(array.shape), inputs)
+    expected = getattr(model, "input_shape", None)
+    of_shape = "" if expected is None else f" of shape {expected},"
+    return ValueError(
+        f"`x`: expected examples{of_shape} as the model takes them; received {shapes}; do pass "
+        f"examples, no labels, prepared as for training ({inference.reason(error)})"
+    )
 
 
 def _check_finite(found):

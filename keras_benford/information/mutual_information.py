@@ -24,6 +24,7 @@ from keras_benford.information.values import (
 METHODS = ("ksg", "bins")
 NEGATIVE = ("keep", "clip")
 TIES = ("keep", "jitter", "mask")
+SCALES = ("keep", "std")
 
 
 def mutual_information(
@@ -32,6 +33,7 @@ def mutual_information(
     *,
     method: str = "ksg",
     k: int = 3,
+    scale: str = "keep",
     bins: int = 100,
     edges: str = "shared",
     correction: str | None = None,
@@ -55,6 +57,12 @@ def mutual_information(
         method: `"ksg"` for the estimate of Kraskov, Stögbauer and Grassberger from the k nearest
             neighbours (their first), as published; `"bins"` for histograms: H(x) + H(y) - H(x, y).
         k: which neighbour.
+        scale: for `"ksg"`, of each neuron's values: `"keep"` as they are, as published; `"std"`
+            divides them by their standard deviation, as scikit-learn does. Nearest neighbours see
+            less of a neuron whose values are small beside the other's: of Gaussians with a truth
+            of 0.83 it finds 0.84 where both have one scale, 0.82 where one has ten times the
+            other's, 0.60 at a hundred times. `"std"` finds 0.84 in all cases: do pass it where
+            scales differ by ten times and more.
         bins, edges, correction: as for `neuron_entropy`.
         negative: `"keep"` or `"clip"`, for 0 in place of negative estimates.
         ties: for `"ksg"`, what to do about neurons of which more than k examples have the same
@@ -86,6 +94,7 @@ def mutual_information(
     check_option("method", method, METHODS)
     check_option("negative", negative, NEGATIVE)
     check_option("ties", ties, TIES)
+    check_option("scale", scale, SCALES)
     check_option("engine", engine, engines.ENGINES)
     binning.check_binning(bins, edges, correction)
     arrays = [as_values(values)]
@@ -97,6 +106,8 @@ def mutual_information(
                 f"and {len(arrays[1])}"
             )
     if method == "ksg":
+        if scale == "std":
+            arrays = [_of_one_scale(array) for array in arrays]
         found = _by_neighbours(arrays, k, ties, seed, engine, progress)
     else:
         found = _by_bins(arrays, bins, edges, correction, progress)
@@ -105,6 +116,15 @@ def mutual_information(
         found = np.where(found <= 0, 0.0, found)
     single = others is not None and is_single(values) and is_single(others)
     return float(found[0, 0]) if single else found
+
+
+def _of_one_scale(values):
+    """The values divided by their standard deviation; those of a constant neuron as they are."""
+    # First by the largest, so that no square overflows.
+    largest = np.abs(values).max(axis=0)
+    values = values / np.where(largest > 0, largest, 1)
+    deviations = values.std(axis=0)
+    return values / np.where(np.ptp(values, axis=0) > 0, deviations, 1)
 
 
 def _by_neighbours(arrays, k, ties, seed, engine, progress):

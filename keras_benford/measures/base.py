@@ -27,6 +27,9 @@ class Measure:
     def begin(self) -> None:
         """Forget what earlier checks gave, as a training begins."""
 
+    def try_out(self, evidence: Any) -> None:
+        """Raise what is wrong with its arguments for this model, as a training begins."""
+
     def __call__(self, evidence: Any) -> float | None:
         """The number; None where there is none yet, NaN where the model is broken."""
         raise NotImplementedError

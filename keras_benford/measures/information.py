@@ -3,6 +3,7 @@
 Source: arXiv 2210.09404; the arithmetic is in `keras_benford.information`.
 """
 
+import contextlib
 import math
 
 from keras_benford.information import report
@@ -18,6 +19,8 @@ class _OfNeurons(Measure):
         x: examples.
         layers: which layers to look at; by default the hidden ones.
         position: of sequences, which position to take.
+        examples: at most how many of the examples to look at, drawn once a training.
+        seed: draws them, and whatever else is drawn.
         options: as for `keras_benford.information.report`.
     """
 
@@ -26,24 +29,48 @@ class _OfNeurons(Measure):
     direction = None
     attribute = ""
 
-    def __init__(self, x, layers=None, *, position=None, **options):
+    def __init__(self, x, layers=None, *, position=None, examples=None, seed=0, **options):
         self.x = x
+        self.examples = examples
+        self.seed = seed
         self.layers = layers
         self.position = position
         self.options = options
+
+    def try_out(self, evidence):
+        x = self._examples(evidence)
+        if evidence.model.built:
+            evidence.kept(("tried", id(self.x)), lambda: self._on_a_batch(evidence, x))
 
     def __call__(self, evidence):
         found = evidence.once(("report", id(self.x)), lambda: self._report(evidence))
         return math.nan if found is None else getattr(found, self.attribute)
 
+    def _examples(self, evidence):
+        return evidence.examples(self.x, self.examples, self.seed)
+
+    def _on_a_batch(self, evidence, x):
+        from keras import tree
+
+        options = {"batch_size": 256, "neurons": 2} | self.options
+        options["neurons"] = min(2, options["neurons"] or 2)
+        few = tree.map_structure(lambda array: array[: options["batch_size"]], x)
+        # Weights that are broken are told at the checks.
+        with contextlib.suppress(NotFiniteError):
+            report(self._recorder(evidence), few, **options)
+
+    def _recorder(self, evidence):
+        # Compiled once a training.
+        return evidence.kept(
+            ("recorder", id(self.x)),
+            lambda: Recorder(evidence.model, self.layers, position=self.position),
+        )
+
     def _report(self, evidence):
+        x = self._examples(evidence)
         try:
-            # Compiled once a training.
-            recorder = evidence.kept(
-                ("recorder", id(self.x)),
-                lambda: Recorder(evidence.model, self.layers, position=self.position),
-            )
-            return report(recorder, self.x, **self.options)
+            of_draws = {"examples": self.examples, "seed": self.seed}
+            return report(self._recorder(evidence), x, **of_draws, **self.options)
         except NotFiniteError as error:
             evidence.warn(
                 "activations",
