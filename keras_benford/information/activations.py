@@ -8,8 +8,9 @@ What is taken of which layer by default:
 - recurrent and attention layers, and blocks that hold an attention layer: their output. Sequences
   are averaged over their positions, or taken at one.
 
-The last of these, if it is dense or a convolution and its output has the shape of the model's, is
-left out: it is the logits.
+What the model gives is left out: a call whose output is one of the model's, or becomes one by
+layers that only reshape it or apply a function to it, such as the logits of a softmax. Where a
+model makes an output by operations of its own, the last dense layer or convolution of its shape is.
 
 Source: Bansal et al., arXiv 2210.09404, appendix.
 """
@@ -17,6 +18,7 @@ Source: Bansal et al., arXiv 2210.09404, appendix.
 from __future__ import annotations
 
 import collections
+import contextlib
 import fnmatch
 import itertools
 from collections.abc import Sequence
@@ -27,17 +29,17 @@ import numpy as np
 
 from keras_benford import _keras, inference
 from keras_benford.information.calls import watched
+from keras_benford.information.hidden import (
+    ACTIVATIONS,
+    DENSE,
+    hidden,
+    is_a,
+    layers_by_default,
+    others,
+)
 from keras_benford.information.progress import progress_bar
 from keras_benford.information.values import NotFiniteError
 from keras_benford.inputs import batches
-
-# Keras' classes, by their names: to import this module takes no framework.
-_DENSE = {"Dense", "EinsumDense"}
-_CONVOLUTIONS = {"BaseConv", "BaseConvTranspose", "BaseDepthwiseConv", "BaseSeparableConv"}
-_ACTIVATIONS = {"Activation", "ReLU", "LeakyReLU", "PReLU", "ELU"}
-_RECURRENT = {"RNN", "Bidirectional", "TimeDistributed"}
-_ATTENTION = {"Attention", "MultiHeadAttention", "GroupedQueryAttention"}
-_TAKEN = _DENSE | _CONVOLUTIONS | _ACTIVATIONS | _RECURRENT | _ATTENTION
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,11 +126,15 @@ class Recorder:
         self._position = position
         self._names = _names(model)
         self._by_default = layers is None
-        self._watched = _default(model) if self._by_default else _matching(self._names, layers)
+        self._watched = (
+            layers_by_default(model) if self._by_default else _matching(self._names, layers)
+        )
         self._before = [
-            layer for layer in self._watched if before_activation and _is_a(layer, _DENSE)
+            layer for layer in self._watched if before_activation and is_a(layer, DENSE)
         ]
-        self._calls, self._taken, self._labels = [], None, None
+        self._others = others(model, self._watched) if self._by_default else []
+        self._calls, self._other_calls = [], []
+        self._taken, self._labels = None, None
         self._error = None
         # Where TensorFlow made a graph of it, a model's own graphs and loops could not be seen.
         self._run = inference.program(model, self._pooled, compiled=False)
@@ -142,9 +148,12 @@ class Recorder:
             raise ValueError(f"`batch_size`: expected 1 or more; received {batch_size}")
         parts, kept = [], None
         with (
-            watched(self._watched, self._before, self._calls),
+            contextlib.ExitStack() as first_batch,  # which tells what the outputs are
+            watched(self._watched, self._before, self._calls, given=self._labels is None),
             progress_bar("activations", progress) as bar,
         ):
+            if self._labels is None:
+                first_batch.enter_context(watched(self._others, [], self._other_calls, given=True))
             advance = bar(-(-int(x.shape[0]) // batch_size) if getattr(x, "shape", ()) else None)
             for inputs in batches(x, batch_size):
                 self._error = None
@@ -154,8 +163,10 @@ class Recorder:
                     raise self._error or _does_not_fit(inputs, self.model, error) from error
                 finally:
                     self._calls.clear()
+                    self._other_calls.clear()
                 if kept is None:
                     kept = _drawn(self._labels, [part.shape[1] for part in found], neurons, seed)
+                first_batch.close()
                 parts.append(np.concatenate([found[i][:, at] for i, _, at in kept], axis=1))
                 advance()
         result = Activations(
@@ -171,7 +182,8 @@ class Recorder:
         try:
             if self._labels is None:
                 every = range(len(self._calls))
-                self._taken = _hidden(self._calls, outputs) if self._by_default else every
+                taken = hidden(self._calls, self._other_calls, outputs)
+                self._taken = taken if self._by_default else every
                 self._labels = _labels([self._calls[i].layer for i in self._taken], self._names)
             return [_pooled(self._calls, i, self._position) for i in self._taken]
         except ValueError as error:
@@ -183,26 +195,13 @@ def _names(model):
     """The model's layers by their path within the model."""
     names = {}
     for layer in _keras.flat_layers(model, include_self=False):
-        if _is_a(layer, {"InputLayer"}):
+        if is_a(layer, {"InputLayer"}):
             continue
         path = name = (layer.path or layer.name).removeprefix(f"{model.name}/")
         while name in names:
             name = f"{path}#{len(names)}"
         names[name] = layer
     return names
-
-
-def _default(model):
-    """The layers that may be taken by default; which of them are is known when they are called."""
-    found = []
-    for layer in _keras.flat_layers(model, include_self=False, recursive=False):
-        inner = _keras.flat_layers(layer, include_self=False)
-        is_block = not _is_a(layer, {"Model"}) and any(_is_a(each, _ATTENTION) for each in inner)
-        if is_block or _is_a(layer, _TAKEN):
-            found.append(layer)
-        else:
-            found += _default(layer)
-    return list(dict.fromkeys(found))
 
 
 def _matching(names, patterns):
@@ -262,7 +261,7 @@ def _are_channels_first(calls):
     for call in reversed(calls):
         if hasattr(call.layer, "data_format"):
             return call.layer.data_format == "channels_first"
-        if not _is_a(call.layer, _ACTIVATIONS):
+        if not is_a(call.layer, ACTIVATIONS):
             return False
     return keras.config.image_data_format() == "channels_first"
 
@@ -291,37 +290,6 @@ def _drawn(labels, sizes, neurons, seed):
     starts = np.cumsum([0, *sizes])
     places = [chosen[(chosen >= a) & (chosen < b)] - a for a, b in itertools.pairwise(starts)]
     return [(i, labels[i], at) for i, at in enumerate(places) if len(at)]
-
-
-def _hidden(calls, outputs):
-    """Places of the calls that are taken by default."""
-    import keras
-
-    taken = []
-    for i, call in enumerate(calls):
-        if _is_a(call.layer, _ACTIVATIONS):
-            of_convolution = taken and _is_a(calls[taken[-1]].layer, _CONVOLUTIONS)
-            if of_convolution and _is_linear(calls[taken[-1]].layer):
-                taken[-1] = i
-        else:
-            taken.append(i)
-    for shape in (tuple(output.shape) for output in keras.tree.flatten(outputs)):
-        last = calls[taken[-1]] if taken else None
-        is_last = last and _is_a(last.layer, _DENSE | _CONVOLUTIONS)
-        if is_last and tuple(last.output.shape) == shape:
-            taken.pop()
-    return taken
-
-
-def _is_a(layer, names):
-    """Whether a layer is of one of Keras' classes of these names, or of one made from it."""
-    kinds = (kind for kind in type(layer).__mro__ if kind.__module__.startswith("keras."))
-    return any(kind.__name__ in names for kind in kinds)
-
-
-def _is_linear(layer):
-    function = getattr(layer, "activation", None)
-    return function is None or getattr(function, "__name__", "") == "linear"
 
 
 def _does_not_fit(inputs, model, error):

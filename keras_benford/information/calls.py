@@ -11,21 +11,28 @@ from typing import Any
 
 @dataclass
 class Call:
-    """What a layer gave when it was called: its output, and what its activation function got."""
+    """What a layer gave when it was called: its output, and what its activation function got.
+
+    Where it was asked for, also what a layer without weights was given: its first argument.
+    """
 
     layer: Any
+    given: Any = None
     output: Any = None
     before: Any = None
 
 
 @contextlib.contextmanager
-def watched(layers: list, before_activation: list, calls: list[Call]) -> Iterator[None]:
+def watched(
+    layers: list, before_activation: list, calls: list[Call], *, given: bool = False
+) -> Iterator[None]:
     """Note what these layers give while what is within runs, in the order of their calls.
 
     Args:
         layers: of which to note each call.
         before_activation: those of them of which to note what their activation function gets.
         calls: list to append to.
+        given: whether to note what those without weights are given, which keeps it in memory.
     """
     with contextlib.ExitStack() as undo:
         for layer in layers:
@@ -33,7 +40,7 @@ def watched(layers: list, before_activation: list, calls: list[Call]) -> Iterato
             open_calls: list[Call] = []
             for method in ("call", "quantized_call"):
                 if hasattr(layer, method):
-                    function = _noting(layer, getattr(layer, method), calls, open_calls)
+                    function = _noting(layer, getattr(layer, method), calls, open_calls, given)
                     undo.enter_context(_replaced(layer, method, function))
             if layer in before_activation:
                 function = _noting_input(layer.activation, open_calls)
@@ -41,9 +48,11 @@ def watched(layers: list, before_activation: list, calls: list[Call]) -> Iterato
         yield
 
 
-def _noting(layer, function, calls, open_calls):
+def _noting(layer, function, calls, open_calls, given):
+    noted = given and not layer.weights
+
     def call(*args, **kwargs):
-        this = Call(layer)
+        this = Call(layer, next(iter([*args, *kwargs.values()]), None) if noted else None)
         calls.append(this)
         open_calls.append(this)
         try:
