@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import pickle
 import shutil
 import zipfile
 
@@ -160,7 +161,22 @@ class TestTrust:
         (["first.keras"], "text.npy", "text.npy: expected an array of numbers in a .npy"),
         (["first.keras"], "pickled.npy", "pickled.npy: expected an array of numbers in a .npy"),
         (["first.keras"], "labels.npy", "first.keras: "),
-        (["first.keras"], "three.npy", "first.keras: "),
+        (["first.keras"], "three.npy", "first.keras: expected more than k = 3 examples"),
+        (["first.keras"], "words.npy", "first.keras: `x`: expected examples of shape (None, 6)"),
+        (["first.keras"], "complex.npy", "complex.npy: expected an array of numbers in a .npy"),
+        (["first.keras"], "complex.npy", "received complex128 values; do save real numbers"),
+        (["first.keras"], "scalar.npy", "received a single value; do save an array of examples"),
+        (["first.keras"], "none.npy", "received an array without values, of shape (0, 6)"),
+        (["first.keras"], "dates.npy", "received datetime64[D] values"),
+        (["first.keras"], "x.csv", "received a file of another kind; do convert it: np.save("),
+        (["first.keras"], "x.pkl", "received a file of another kind"),
+        (["first.keras"], "short.npy", "short.npy: expected an array of numbers in a .npy, or"),
+        (["first.keras"], "pickled.npz", "received Python objects, which may hold code and are"),
+        (["first.keras"], "no.npz", "received a file of another kind"),
+        (["first.keras"], "lengths.npz", "lengths.npz: `x`: expected arrays of equally many"),
+        (["first.keras"], "labels.npz", "first.keras: `x`: expected examples of shape"),
+        (["first.keras"], ".", ".: cannot be read (Is a directory)"),
+        (["first.keras", "--position", "0"], "wide.npy", "first.keras: `x`: expected examples of"),
     ],
 )
 def test_what_cannot_be_used_is_said_in_a_line(run, folder, arguments, data, said):
@@ -170,10 +186,62 @@ def test_what_cannot_be_used_is_said_in_a_line(run, folder, arguments, data, sai
     np.save(folder / "pickled.npy", np.array([{}], object), allow_pickle=True)
     np.save(folder / "labels.npy", np.arange(68))
     np.save(folder / "three.npy", np.zeros((3, 6), "float32"))
+    write_odd_examples(folder)
     code, out, err = run(*arguments, data=data)
     assert (code, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+    assert len(err) < 600
+
+
+def write_odd_examples(folder):
+    """Files of examples that cannot be used."""
+    x = np.zeros((68, 6))
+    arrays = {
+        "words": np.full((68, 6), "a"),
+        "complex": x * 1j,
+        "scalar": np.float64(3),
+        "none": x[:0],
+        "dates": np.zeros(68, "datetime64[D]"),
+        "wide": np.zeros((68, 700)),
+    }
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    np.savetxt(folder / "x.csv", x, delimiter=",")
+    (folder / "x.pkl").write_bytes(pickle.dumps(x))
+    (folder / "short.npy").write_bytes((folder / "wide.npy").read_bytes()[:5000])
+    np.savez(folder / "pickled.npz", x=np.array([{}], object))
+    (folder / "no.npz").write_bytes(b"PK\x05\x06" + bytes(18))
+    np.savez(folder / "lengths.npz", a=x, b=x[:9])
+    np.savez(folder / "labels.npz", x=x, y=x[:, 0])
+
+
+@pytest.mark.parametrize("data", ["words.npy", "ids.npy"])
+def test_an_error_of_the_backend_on_one_model_leaves_the_others_alone(run, folder, data):
+    write_odd_examples(folder)
+    np.save(folder / "ids.npy", np.full((68, 6), 99))
+    embedding = [keras.Input((6,)), layers.Embedding(9, 2), layers.Flatten(), layers.Dense(3)]
+    keras.Sequential([*embedding, layers.Dense(2)]).save(folder / "symbols.keras")
+    code, out, err = run("symbols.keras", "first.keras", data=data)
+    assert err.startswith("keras-benford: symbols.keras: ")
+    if data == "ids.npy":
+        assert (code, err.count("\n")) == (1, 1)
+        assert out.startswith("first.keras: ")
+
+
+def test_of_many_examples_a_part_is_looked_at_and_it_says_so(run, folder, models):
+    many = np.random.default_rng(1).standard_normal((2100, 6)).astype("float32")
+    np.save(folder / "many.npy", many)
+    code, out, err = run("first.keras", "--method", "bins", data="many.npy")
+    assert code == 0
+    assert err == (
+        "keras-benford: many.npy: 2,000 of 2,100 examples are looked at, drawn at random; do pass "
+        "--examples to say how many\n"
+    )
+    assert out == f"first.keras: {report(models['first'], many, examples=2000, method='bins')}\n"
+    code, out, err = run("first.keras", "--method", "bins", "--examples", 50, data="many.npy")
+    assert (code, err) == (0, "")
+    assert "on 50 examples" in out
 
 
 def test_missing_packages_are_told_before_any_file_is_read(run, monkeypatch):

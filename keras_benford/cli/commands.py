@@ -106,11 +106,14 @@ def plot(arguments) -> int:
 def information(arguments) -> int:
     """`keras-benford information`."""
     from keras_benford.cli import pictures
-    from keras_benford.cli.information import OPTIONS, read_examples, report_on
+    from keras_benford.cli.information import OPTIONS, draw_examples, read_examples, report_on
 
     if arguments.plot is not None:
         pictures.check_can_be_drawn(arguments.plot, pictures.FOR_REPORTS)
     x = read_examples(arguments.data)
+    x, line = draw_examples(x, arguments.data, arguments.examples, arguments.seed)
+    if line is not None:
+        _complain(line)
     options = {name: getattr(arguments, name) for name in OPTIONS}
     reports, errors = {}, {}
     for path in dict.fromkeys(arguments.files):

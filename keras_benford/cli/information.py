@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,16 @@ import numpy as np
 from keras_benford import weights
 from keras_benford.cli.many import one_line
 
+_NPY, _ZIP = b"\x93NUMPY", b"PK\x03\x04"
+
 OPTIONS = (
     "layers",
+    "examples",
     "neurons",
     "position",
     "method",
     "k",
+    "scale",
     "bins",
     "edges",
     "batch_size",
@@ -46,7 +51,7 @@ def report_on(path: str, x: Any, *, trust: bool, **options: Any) -> Any:
     model = _load(path, trust)
     try:
         return report(model, x, **options, progress=True)
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # of many classes: layers and backends have their own
         raise ValueError(one_line(path, error)) from error
 
 
@@ -56,21 +61,96 @@ def read_examples(path: str) -> Any:
     Raises:
         ValueError, OSError: in one line that starts with the path.
     """
+    found = None
     try:
-        found = np.load(path, allow_pickle=False, mmap_mode="r")
-        if isinstance(found, np.ndarray):
-            return found
-        with found:
-            arrays = dict(found)
+        with open(path, "rb") as file:
+            start = file.read(len(_NPY))
+            file.seek(0)
+            if start == _NPY:
+                wrong = _wrong_in_header(file)
+                found = None if wrong else np.load(path, allow_pickle=False, mmap_mode="r")
+            elif start.startswith(_ZIP):
+                wrong = _wrong_in_archive(path)
+                found = None if wrong else dict(np.load(path, allow_pickle=False))
+            else:
+                wrong = "a file of another kind; do convert it: np.save('x.npy', array), where "
+                wrong += "np.loadtxt('x.csv', delimiter=',') gives the array of a .csv"
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise OSError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        wrong = f"a damaged file ({error!s:.200})"
+    except MemoryError:
+        wrong = "more than fits into memory; do save fewer examples"
+    if wrong:
         raise ValueError(
-            f"{path}: expected an array of numbers in a .npy, or arrays in a .npz ({error})"
-        ) from error
-    if not arrays or not all(isinstance(array, np.ndarray) for array in arrays.values()):
-        raise ValueError(f"{path}: expected an array of numbers in a .npy, or arrays in a .npz")
-    return arrays if len(arrays) > 1 else next(iter(arrays.values()))
+            f"{path}: expected an array of numbers in a .npy, or arrays in a .npz; received {wrong}"
+        )
+    if isinstance(found, dict) and len(found) == 1:
+        (found,) = found.values()
+    return found
+
+
+def draw_examples(x: Any, path: str, examples: int | None, seed: int) -> tuple[Any, str | None]:
+    """Those of the examples that are looked at, and a line that says so where it is not all.
+
+    Args:
+        x: what `read_examples` gives.
+        path: of their file.
+        examples: how many, or None, see `information.report`.
+        seed: draws them.
+
+    Raises:
+        ValueError: in one line that starts with the path.
+    """
+    from keras_benford import inputs
+
+    n = len(next(iter(x.values())) if isinstance(x, dict) else x)
+    line = None
+    if examples is None and n > inputs.EXAMPLES:
+        examples = inputs.EXAMPLES
+        line = (
+            f"{path}: {examples:,} of {n:,} examples are looked at, drawn at random; do pass "
+            "--examples to say how many"
+        )
+    try:
+        return inputs.enough(x, examples, seed), line
+    except ValueError as error:
+        raise ValueError(one_line(path, error)) from error
+
+
+def _wrong_in_archive(path):
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if not names:
+            return "an archive without arrays"
+        for name in names:
+            if not name.endswith(".npy"):
+                return f"an archive of something else ({name!r:.100})"
+            with archive.open(name) as file:
+                wrong = _wrong_in_header(file)
+            if wrong:
+                return f"{wrong} ({name!r:.100})"
+    return None
+
+
+def _wrong_in_header(file):
+    """What is wrong with an array, as a phrase, told before any of it is read; None if nothing."""
+    version = np.lib.format.read_magic(file)
+    of_version = np.lib.format.read_array_header_1_0
+    if version != (1, 0):
+        of_version = np.lib.format.read_array_header_2_0
+    shape, _, dtype = of_version(file)
+    if dtype.hasobject:
+        return "Python objects, which may hold code and are never loaded; do save numbers"
+    if dtype.kind not in "fiubUS":  # text is for models that take it
+        return f"{dtype} values; do save real numbers"
+    if not shape:
+        return "a single value; do save an array of examples, (n, ...)"
+    if 0 in shape:
+        return f"an array without values, of shape {shape}"
+    return None
 
 
 def _load(path, trust):

@@ -112,6 +112,12 @@ def _add_information(commands):
         help="layers to look at, by name or pattern; repeatable (default: the hidden ones)",
     )
     command.add_argument(
+        "--examples",
+        type=_several,
+        metavar="N",
+        help="at most so many, drawn (default: 2,000, and it says so where there are more)",
+    )
+    command.add_argument(
         "--neurons", type=_count, default=512, help="at most so many, drawn (default: 512)"
     )
     command.add_argument(
@@ -119,10 +125,16 @@ def _add_information(commands):
     )
     command.add_argument("--method", choices=("ksg", "bins"), default="ksg")
     command.add_argument("--k", type=_count, default=3, help="neighbour, for ksg (default: 3)")
+    command.add_argument(
+        "--scale",
+        choices=("keep", "std"),
+        default="keep",
+        help="for ksg: std where scales of neurons differ tenfold and more (default: keep)",
+    )
     command.add_argument("--bins", type=_count, default=100, help="of entropy (default: 100)")
     command.add_argument("--edges", choices=("shared", "neuron"), default="shared")
     command.add_argument("--batch-size", type=_count, default=256)
-    command.add_argument("--seed", type=int, default=0, help="of the draw of neurons")
+    command.add_argument("--seed", type=int, default=0, help="of the draws")
 
 
 def _add_selection(command):
@@ -151,6 +163,10 @@ def _add_workers(command):
 
 def _count(text):
     return _checked(text, int, "a whole number of 1 or more", lambda n: n >= 1)
+
+
+def _several(text):
+    return _checked(text, int, "a whole number of 2 or more", lambda n: n >= 2)
 
 
 def _mlh(text):
