@@ -22,7 +22,8 @@ def leading_digits(values: Any) -> Any:
 
     Args:
         values: numbers of any shape: a NumPy array or a tensor of float16, bfloat16, float32,
-            float64 or integers (uint64 in arrays only), or a (nested) list of Python numbers.
+            float64 or integers (uint64 in arrays only), or a (nested) list or an array of Python
+            numbers, `Decimal` and `Fraction` too.
 
     Returns:
         Integers from 0 to 9 of the same shape: a uint8 array for arrays and lists, an integer
@@ -32,7 +33,7 @@ def leading_digits(values: Any) -> Any:
     Raises:
         TypeError: for values that are not real numbers, symbolic Keras tensors, and ragged or
             sparse tensors.
-        ValueError: for ragged lists, and Python integers that no integer type holds.
+        ValueError: for ragged lists.
 
     Example:
 

@@ -12,6 +12,7 @@ import warnings
 
 import numpy as np
 
+from keras_benford.digits.objects import floats_of_objects
 from keras_benford.digits.table import (
     DIGIT_OF_CLASS,
     N_CLASSES,
@@ -37,7 +38,8 @@ def as_floats(values):
     """Validate numbers and give them as a float array that has the same leading digits.
 
     Floats of 16, 32 and 64 bits stay as they are, layout and byte order too. Narrower floats widen
-    to float32, integers to the float64 of `_floats_of_integers`.
+    to float32, integers to the float64 of `_floats_of_integers`, and Python's own numbers to that
+    of `floats_of_objects`.
 
     Args:
         values: array, number or (nested) list of numbers.
@@ -61,6 +63,10 @@ def as_floats(values):
         return _floats_of_integers(array)
     if _is_narrow_float(dtype):
         return array.astype(np.float32)
+    if dtype.hasobject:
+        floats = floats_of_objects(array)
+        if floats is not None:
+            return floats
     raise TypeError(
         "expected `values` to be real numbers (float16, bfloat16, float32, float64 or integers); "
         f"received {_described(values, dtype)}; do convert them first"
@@ -209,19 +215,17 @@ def _array_of(values):
             "expected `values` to be a number or a list with rows of equal length; "
             f"received {_described(values)}; do count its parts one by one and add the counts"
         ) from error
-    if isinstance(values, (list, tuple, int)) and array.dtype.kind in "Of":
-        _check_integers(values)
+    if isinstance(values, (list, tuple)) and array.dtype.kind == "f" and not _is_exact(values):
+        return np.asarray(values, dtype=object)
     return array
 
 
-def _check_integers(values):
-    """Refuse Python integers that became something which does not hold them exactly."""
-    for value in np.asarray(values, dtype=object).flat:
-        if isinstance(value, (int, np.integer)) and abs(int(value)) > 1 << 53:
-            raise ValueError(
-                "expected integers in `values` that fit 64 bits, and 53 bits beside floats; "
-                f"received {value}; do count such integers apart, or convert them to floats"
-            )
+def _is_exact(values):
+    """Whether floats hold all the integers among these numbers."""
+    return not any(
+        isinstance(value, (int, np.integer)) and abs(int(value)) > 1 << 53
+        for value in np.asarray(values, dtype=object).flat
+    )
 
 
 def _floats_of_integers(array):
