@@ -133,20 +133,26 @@ def mean_absolute_deviation(counts: Any) -> Any:
     return _number(xp, xp.mean(xp.abs(deviation), axis=-1))
 
 
-def conformity(deviation: float) -> str | None:
+CONFORMITY_FROM = 550
+"""Of fewer values chance makes more than one perfect sample in 20 nonconforming."""
+
+
+def conformity(deviation: float, n: int | None = None) -> str | None:
     """Nigrini's word for a mean absolute deviation of first digits from Benford's law.
 
     Args:
         deviation: what `mean_absolute_deviation` gives.
+        n: of how many values; None for many.
 
     Returns:
         `"close"` below 0.006, `"acceptable"` below 0.012, `"marginal"` below 0.015, else
-        `"nonconforming"`; None for NaN.
+        `"nonconforming"`; None for NaN, and for fewer than 550 values, of which the deviation tells
+        more of chance than of them.
 
     >>> conformity(0.01)
     'acceptable'
     """
-    if np.isnan(deviation):
+    if np.isnan(deviation) or (n is not None and n < CONFORMITY_FROM):
         return None
     bands = ((0.006, "close"), (0.012, "acceptable"), (0.015, "marginal"))
     return next((word for limit, word in bands if deviation < limit), "nonconforming")

@@ -13,7 +13,9 @@ from scipy.spatial.distance import jensenshannon
 from keras_benford import digit_counts
 from keras_benford.statistics import (
     BENFORD,
+    CONFORMITY_FROM,
     chi_squared,
+    conformity,
     js_divergence,
     kl_divergence,
     mean_absolute_deviation,
@@ -136,6 +138,19 @@ class TestKnownDistributions:
         kernels = [w.numpy() for w in network.weights if w.name == "kernel"]
         assert sorted(k.shape for k in kernels) == sorted(ALEXNET)
         assert mlh(sum(map(digit_counts, kernels))) == pytest.approx(expected, abs=0.0015)
+
+
+class TestConformity:
+    def test_has_no_word_for_few_values(self):
+        words = {n: conformity(0.02, n) for n in (1, CONFORMITY_FROM - 1, CONFORMITY_FROM)}
+        assert list(words.values()) == [None, None, "nonconforming"]
+        assert conformity(0.02) == "nonconforming"
+
+    @pytest.mark.parametrize(("n", "most"), [(CONFORMITY_FROM, 0.05), (CONFORMITY_FROM - 30, 0.08)])
+    def test_of_one_perfect_sample_in_twenty_is_wrong_from_there_on(self, n, most):
+        counts = np.random.default_rng(0).multinomial(n, BENFORD, size=50_000)
+        share = np.mean([conformity(d) == "nonconforming" for d in mean_absolute_deviation(counts)])
+        assert most - 0.03 < share < most
 
 
 class TestTheLaw:

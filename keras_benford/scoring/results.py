@@ -53,8 +53,11 @@ class _Counted:
 
     @property
     def conformity(self) -> str | None:
-        """Nigrini's word for that deviation, see `keras_benford.statistics.conformity`."""
-        return statistics.conformity(self.mean_absolute_deviation)
+        """Nigrini's word for that deviation; None for few values, which chance moves farther.
+
+        See `keras_benford.statistics.conformity`.
+        """
+        return statistics.conformity(self.mean_absolute_deviation, int(self.counts.sum()))
 
     @property
     def mlh_spread(self) -> float:
