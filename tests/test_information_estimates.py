@@ -148,6 +148,34 @@ class TestAgreement:
         assert found[~np.eye(60, dtype=bool)].mean() == pytest.approx(0, abs=0.005)
 
 
+class TestScale:
+    @pytest.mark.parametrize("scale", [1e-200, 1, 100, 1e200])
+    def test_std_is_what_scikit_learn_does_at_any_scale(self, scale):
+        rng = np.random.default_rng(16)
+        x, noise = rng.standard_normal((2, 300))
+        y = x + noise
+        (expected,) = mutual_info_regression(x[:, None], y, n_neighbors=3, random_state=0)
+        found = mutual_information(x, scale * y, scale="std")
+        assert found == pytest.approx(expected, abs=1e-6)
+
+    def test_it_is_nearer_to_the_truth_where_scales_differ(self):
+        rng, r = np.random.default_rng(17), 0.9
+        common, noise = rng.standard_normal((2, 500, 10))
+        truth = -np.log(1 - r**2) / 2
+        others = 100 * (r * common + np.sqrt(1 - r**2) * noise)
+        kept, scaled = (
+            np.diag(mutual_information(common, others, scale=scale)).mean()
+            for scale in ("keep", "std")
+        )
+        assert scaled == pytest.approx(truth, abs=0.03)
+        assert kept < truth - 0.2
+
+    def test_a_constant_neuron_tells_nothing(self):
+        values = np.random.default_rng(18).standard_normal((N, 3)) * [1, 0, 0] + [0, 0, 1e-200]
+        found = mutual_information(values, scale="std")
+        np.testing.assert_array_equal(found[1:], 0)
+
+
 class TestTies:
     def test_a_constant_neuron_tells_nothing(self, engine):
         values = np.random.default_rng(4).standard_normal((N, 5))
@@ -289,7 +317,10 @@ class TestEntropy:
 
     def test_by_neighbours_is_without_bound_for_ties_unless_they_are_told_apart(self):
         values = relu(np.random.default_rng(14).standard_normal(100))
-        assert neuron_entropy(values, method="knn") == -np.inf
+        with pytest.warns(
+            UserWarning, match=r"1 neurons have one value for more than k = 3 .* -inf"
+        ):
+            assert neuron_entropy(values, method="knn") == -np.inf
         assert np.isfinite(neuron_entropy(values, method="knn", ties="jitter"))
 
 
@@ -310,6 +341,7 @@ class TestRefusals:
             (lambda: neuron_entropy([1.0], edges="own"), ValueError, "`edges`: expected 'shared'"),
             (lambda: neuron_entropy([1.0], correction="mm"), ValueError, "None or 'miller-madow'"),
             (lambda: mutual_information([1.0], ties="drop"), ValueError, "'jitter' or 'mask'"),
+            (lambda: mutual_information([1.0], scale="max"), ValueError, "'keep' or 'std'"),
             (lambda: mutual_information([1.0], negative="no"), ValueError, "'keep' or 'clip'"),
             (lambda: mutual_information([1.0], engine="gpu"), ValueError, "'numba' or 'keras'"),
             (

@@ -3,6 +3,7 @@
 Source: Bansal et al., arXiv 2210.09404, intra-neuron diversity.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,8 @@ def neuron_entropy(
 
     Returns:
         `(n_neurons,)` float64, or a float for one neuron. A neuron with one value has 0 by bins.
-        -inf by `"knn"` where an example has k others of the same value.
+        -inf by `"knn"` where an example has k others of the same value, as such values have no
+        density; a warning says so.
 
     Raises:
         TypeError, ValueError: where the values or an option make no sense.
@@ -75,6 +77,15 @@ def neuron_entropy(
         if ties == "jitter":
             array = without_ties(array, np.random.default_rng(seed))
         found = _by_neighbours(array, k)
+        n_endless = np.isneginf(found).sum()
+        if n_endless:
+            warnings.warn(
+                f"{n_endless:,} neurons have one value for more than k = {k} examples, and so an "
+                "entropy of -inf; do pass activations from before a ReLU, or ties='jitter' or "
+                "method='bins'",
+                UserWarning,
+                stacklevel=2,
+            )
     else:
         found = binning.entropies(binning.codes(array, bins, edges), bins, correction)
     return float(found[0]) if is_single(values) else found
