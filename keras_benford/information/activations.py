@@ -160,7 +160,9 @@ class Recorder:
                 try:
                     found = [ops.convert_to_numpy(value) for value in self._run(inputs)]
                 except Exception as error:  # each layer and backend has its own
-                    raise self._error or _does_not_fit(inputs, self.model, error) from error
+                    if self._error is not None:
+                        raise self._error from None
+                    raise _does_not_fit(inputs, self.model, error) from error
                 finally:
                     self._calls.clear()
                     self._other_calls.clear()

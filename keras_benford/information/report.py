@@ -184,7 +184,7 @@ def report(
 
     It takes a thousand examples and more, like those that the model is used on. The mutual
     information of 512 neurons on 1,000 takes five seconds on two cores with numba (extra `fast`),
-    on 2,000 almost three times as long.
+    on 2,000 two and a half times as long.
 
     Args:
         model: a Keras model, or a `Recorder` of one, which knows its layers and position.
@@ -219,8 +219,8 @@ def report(
     if method == "ksg":
         check_neighbour(k, len(keras.tree.flatten(x)[0]))
     found = recorder(x, neurons=neurons, batch_size=batch_size, seed=seed, progress=progress)
-    settings = {"method": method, "k": k, "bins": bins, "edges": edges, "seed": seed}
-    settings |= {} if scale == "keep" else {"scale": scale}
+    settings = {"method": method, "k": k, "scale": scale, "bins": bins, "edges": edges}
+    settings["seed"] = seed
     tied = (most_tied(found.values) > k) & (np.ptp(found.values, axis=0) > 0)
     information = mutual_information(
         found,
