@@ -6,6 +6,7 @@ fit the model, it tells itself: Keras takes `(n, 28, 28)` for `(28, 28, 1)`, too
 
 import itertools
 import operator
+import pickle
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,41 @@ _LOOKED_AT = 16
 
 EXAMPLES = 2000
 """So many examples are looked at where nobody says how many: more cost hours and tell no more."""
+
+
+class Given:
+    """Inputs as a user gave them, for a callback to keep.
+
+    Copies of the callback share them, as they may be large. A pickle goes without those that it
+    cannot hold, such as a `tf.data.Dataset`.
+
+    Args:
+        x: the inputs.
+    """
+
+    def __init__(self, x: Any):
+        self.x = x
+        self._lost: str | None = None
+
+    def inputs(self, name: str) -> Any:
+        """The inputs; an error that calls them so if they stayed behind."""
+        if self._lost is not None:
+            raise ValueError(
+                f"`{name}`: expected inputs; received a callback from a pickle, which cannot hold "
+                f"a {self._lost}; do make the callback anew."
+            )
+        return self.x
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __getstate__(self):
+        if not hasattr(self.x, "__array__"):
+            try:
+                pickle.dumps(self.x)
+            except Exception:  # each kind of data has its own
+                return {"x": None, "_lost": type(self.x).__name__}
+        return vars(self)
 
 
 def batches(x: Any, batch_size: int) -> Iterator[Any]:
@@ -197,7 +233,11 @@ def _named(x, leaf):
     if x is None or isinstance(x, str):
         return f"{x!r:.100}"
     if x is leaf:
-        return f"{type(x).__name__} with no axis of examples" if hasattr(x, "shape") else type(x)
+        return (
+            f"{type(x).__name__} with no axis of examples"
+            if hasattr(x, "shape")
+            else type(x).__name__
+        )
     return f"a {type(x).__name__} of {type(leaf).__name__} values"
 
 

@@ -87,11 +87,16 @@ def test_a_copy_trains_like_the_original(fit, kind, given):
 
 
 @needs_tensorflow
-def test_inputs_that_no_pickle_holds_are_told_when_they_are_missed(fit):
+@pytest.mark.parametrize(
+    "make",
+    [lambda x: kb.ChurnEarlyStopping(x, x), lambda x: kb.InformationMonitor(x)],
+    ids=["churn", "information"],
+)
+def test_inputs_that_no_pickle_holds_are_told_when_they_are_missed(fit, make):
     import tensorflow as tf
 
     batches = tf.data.Dataset.from_tensor_slices(X).batch(50)
-    callback = kb.ChurnEarlyStopping(batches, batches)
+    callback = make(batches)
     fit(callback)
     twin = pickle.loads(pickle.dumps(callback))
     assert twin.history == callback.history

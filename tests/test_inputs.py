@@ -7,7 +7,8 @@ from keras import layers
 
 from keras_benford import inference
 from keras_benford.callbacks import Monitor
-from keras_benford.callbacks.probes import Given, draw, mixed, why_not_mixed
+from keras_benford.callbacks.probes import draw, mixed, why_not_mixed
+from keras_benford.inputs import Given
 from keras_benford.inputs import draw as draw_inputs
 from tests.training import classifier, two_classes
 

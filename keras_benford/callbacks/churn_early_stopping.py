@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 from keras_benford.callbacks import batch_norm, probes
 from keras_benford.callbacks.early_stopping import EarlyStopping
 from keras_benford.callbacks.heads import Heads, check_task
-from keras_benford.callbacks.probes import Given, Probe
+from keras_benford.callbacks.probes import Probe
 from keras_benford.callbacks.randomness import random_state, set_random_state
+from keras_benford.inputs import Given
 from keras_benford.measures.predictions import Churn, ChurnRatio, UnseenChurn
 from keras_benford.predictions import churn_of
 from keras_benford.rules import Memorising, Settling

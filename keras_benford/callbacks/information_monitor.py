@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_benford.callbacks.monitor import Monitor
+from keras_benford.inputs import Given
 from keras_benford.measures.information import Entropy, MutualInformation
 
 
@@ -49,8 +50,8 @@ class InformationMonitor(Monitor):
         if hasattr(x, "__next__"):
             raise TypeError("`x`: expected examples; received what can be read only once")
         of_neurons = {"layers": layers, "neurons": neurons, **options}
-        measures = [each(x, **of_neurons) for each in (Entropy, MutualInformation)]
+        given = Given(x)
+        measures = [each(given, **of_neurons) for each in (Entropy, MutualInformation)]
         super().__init__(measures, every=every)
-        self.x = x
         self.every = every
         self.layers = layers

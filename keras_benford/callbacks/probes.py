@@ -1,7 +1,5 @@
 """Inputs that are looked at again and again in a training: drawn once, kept for the run."""
 
-import pickle
-
 import keras
 import numpy as np
 
@@ -20,36 +18,6 @@ _OF_SYMBOLS = {
     "TextVectorization",
 }
 _LOW, _HIGH = 0.3, 0.7
-
-
-class Given:
-    """Inputs as the user gave them, which a copy of a callback shares: they may be large."""
-
-    def __init__(self, x):
-        self.x = x
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def __reduce__(self):
-        """Pickled without inputs that cannot be, such as a `tf.data.Dataset`."""
-        if not hasattr(self.x, "__array__"):
-            try:
-                pickle.dumps(self.x)
-            except Exception:  # each kind of data has its own
-                return Given, (Lost(type(self.x).__name__),)
-        return Given, (self.x,)
-
-
-class Lost:
-    """In the place of inputs that a pickle could not hold.
-
-    Args:
-        kind: the name of their class.
-    """
-
-    def __init__(self, kind):
-        self.kind = kind
 
 
 class Probe:
@@ -80,17 +48,8 @@ class Probe:
 
 
 def draw(given, n, seed, name):
-    """A `Probe` of n of the given inputs.
-
-    Raises:
-        ValueError: if they stayed behind when the callback was pickled.
-    """
-    if isinstance(given.x, Lost):
-        raise ValueError(
-            f"`{name}`: expected inputs; received a callback from a pickle, which cannot hold a "
-            f"{given.x.kind}; do make the callback anew."
-        )
-    return Probe(inputs.draw(given.x, n, np.random.default_rng(seed), name))
+    """A `Probe` of n of the given inputs."""
+    return Probe(inputs.draw(given.inputs(name), n, np.random.default_rng(seed), name))
 
 
 def mixed(probe, n, seed):

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from keras_benford import _keras, inference
+from keras_benford._messages import listed
 from keras_benford.information.calls import watched
 from keras_benford.information.hidden import (
     ACTIVATIONS,
@@ -115,9 +116,10 @@ class Recorder:
     def __init__(self, model, layers=None, *, position=None, before_activation=True):
         import keras
 
+        _keras.check_is_no_tf_keras(model)
         if not isinstance(model, keras.Model):
             raise TypeError(
-                f"`model`: expected a Keras model; received {model!r}; do load a file by "
+                f"`model`: expected a Keras model; received {model!r:.100}; do load a file by "
                 "keras.saving.load_model"
             )
         if not model.built:
@@ -214,7 +216,7 @@ def _matching(names, patterns):
         if not matching:
             raise ValueError(
                 f"`layers`: expected names of layers; received {pattern!r}, which matches none; "
-                f"there are {', '.join(names)}"
+                f"there are {listed(names)}"
             )
         found |= matching
     return [layer for name, layer in names.items() if name in found]
@@ -274,7 +276,7 @@ def _labels(layers, names):
     if not layers:
         raise ValueError(
             "expected a model with hidden layers; received one without, or none that can be seen; "
-            f"do choose by `layers` of {', '.join(names) or 'those that there are'}"
+            f"do choose by `layers` of {listed(names) or 'those that there are'}"
         )
     calls = collections.Counter()
     labels = []

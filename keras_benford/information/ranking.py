@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford._messages import listed
 from keras_benford.information.report import Report, report
 from keras_benford.information.values import check_option, number
 
@@ -153,7 +154,7 @@ def rank(
         names = [getattr(model, "name", repr(model)) for model in models]
         if len(set(names)) < len(names):
             raise ValueError(
-                f"`models`: expected different names; received {', '.join(names)}; do pass a dict"
+                f"`models`: expected different names; received {listed(names)}; do pass a dict"
             )
         models = dict(zip(names, models, strict=True))
     if len(models) < 2:
@@ -194,7 +195,7 @@ def _in_order(accuracies, names):
     found = np.asarray(accuracies, np.float64)
     if found.shape != (len(names),) or not np.isfinite(found).all():
         raise ValueError(
-            f"`accuracies`: expected a finite number for each of {', '.join(names)}; received "
+            f"`accuracies`: expected a finite number for each of {listed(names)}; received "
             f"{found.tolist()}"
         )
     return found

@@ -9,6 +9,7 @@ import math
 from keras_benford.information import report
 from keras_benford.information.activations import Recorder
 from keras_benford.information.values import NotFiniteError
+from keras_benford.inputs import Given
 from keras_benford.measures.base import Measure
 
 
@@ -30,7 +31,7 @@ class _OfNeurons(Measure):
     attribute = ""
 
     def __init__(self, x, layers=None, *, position=None, examples=None, seed=0, **options):
-        self.x = x
+        self._given = x if isinstance(x, Given) else Given(x)
         self.examples = examples
         self.seed = seed
         self.layers = layers
@@ -40,14 +41,14 @@ class _OfNeurons(Measure):
     def try_out(self, evidence):
         x = self._examples(evidence)
         if evidence.model.built:
-            evidence.kept(("tried", id(self.x)), lambda: self._on_a_batch(evidence, x))
+            evidence.kept(("tried", id(self._given.x)), lambda: self._on_a_batch(evidence, x))
 
     def __call__(self, evidence):
-        found = evidence.once(("report", id(self.x)), lambda: self._report(evidence))
+        found = evidence.once(("report", id(self._given.x)), lambda: self._report(evidence))
         return math.nan if found is None else getattr(found, self.attribute)
 
     def _examples(self, evidence):
-        return evidence.examples(self.x, self.examples, self.seed)
+        return evidence.examples(self._given.inputs("x"), self.examples, self.seed)
 
     def _on_a_batch(self, evidence, x):
         from keras import tree
@@ -62,7 +63,7 @@ class _OfNeurons(Measure):
     def _recorder(self, evidence):
         # Compiled once a training.
         return evidence.kept(
-            ("recorder", id(self.x)),
+            ("recorder", id(self._given.x)),
             lambda: Recorder(evidence.model, self.layers, position=self.position),
         )
 
