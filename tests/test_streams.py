@@ -2,12 +2,13 @@
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 
 import ml_dtypes
 import numpy as np
 import pytest
 
-from keras_benford.digits import arrays, streams
+from keras_benford.digits import arrays, moments, streams
 from tests import oracle
 
 DTYPES = ["float16", "bfloat16", "float32", "float64", ">f2", ">f4", ">f8", "float8_e4m3fn"]
@@ -96,6 +97,49 @@ def test_squares_that_leave_the_range_of_float32_are_not_lost(scale):
     assert summary.std == pytest.approx(exact.std(), rel=1e-5)
 
 
+def exact_moments(values):
+    """Mean and deviation of the finite values in fractions, of which only the last is rounded."""
+    exact = [Fraction(float(value)) for value in values if np.isfinite(value)]
+    mean = sum(exact) / len(exact)
+    return float(mean), math.sqrt(sum((value - mean) ** 2 for value in exact) / len(exact))
+
+
+RANDOM = np.random.default_rng(5)
+HARD = {
+    "far from zero": 1e8 + RANDOM.choice([-8.0, 0.0, 8.0], 3001),
+    "one far away at first": np.concatenate([[1e8], RANDOM.normal(size=3000)]),
+    "one far away at last": np.concatenate([RANDOM.normal(size=3000), [1e8]]),
+    "all equal but one": np.concatenate([np.full(3000, 0.1), [0.101]]),
+    "subnormal": RANDOM.uniform(-1e-40, 1e-40, 3001),
+    "hardly any finite": np.concatenate([np.full(3000, np.nan), [np.inf, 0.25, -0.5, -np.inf]]),
+    "infinite at first": np.concatenate([[np.inf], RANDOM.normal(3, 1, 3000)]),
+    "of many sizes": RANDOM.normal(size=3001) * 10.0 ** RANDOM.integers(-30, 30, 3001),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", ">f4"])
+@pytest.mark.parametrize("values", HARD.values(), ids=HARD)
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_moments_are_exact_where_sums_of_squares_would_cancel(values, dtype, compiled, monkeypatch):
+    monkeypatch.setattr(streams, "CHUNK", 1024)
+    monkeypatch.setattr(streams, "_PAYS_FOR_PATTERNS", 1024)
+    values = values.astype(dtype_of(dtype))
+    if not np.isfinite(values).any():
+        pytest.skip("float16 holds none of them")
+    mean, std = exact_moments(values)
+    for order in (values, values[::-1].copy()):
+        summary = streams.summarise(chunks_of(order), compiled=compiled)
+        assert summary.std == pytest.approx(std, rel=1e-9, abs=0)
+        assert summary.mean == pytest.approx(mean, rel=1e-14, abs=1e-9 * std)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_equal_values_have_no_deviation_at_all(dtype, compiled):
+    values = np.full(3 * moments.BLOCK + 5, 0.1).astype(dtype_of(dtype))
+    summary = streams.summarise([values], compiled=compiled)
+    assert (summary.mean, summary.std) == (float(values[0]), 0.0)
+
+
 @pytest.mark.parametrize("values", [[], [np.nan, np.inf]], ids=["empty", "not finite"])
 def test_without_finite_values_there_are_no_moments(values):
     chunks = [np.array(values, np.float32)] if values else []
@@ -110,17 +154,31 @@ def test_a_constant_array_has_no_deviation():
     assert (summary.mean, summary.std) == (0.25, 0.0)
 
 
-def test_reading_does_not_run_far_ahead_of_counting():
-    read = 0
+def test_arrays_of_any_length_keep_their_order(compiled, pool):
+    lengths = [0, 3, 300_000, 0, 0, 5, 70_000, 0]
+    values = [np.full(length, 1.0 + i, np.float32) for i, length in enumerate(lengths)]
+    found = streams.summarise_each(map(chunks_of, values), pool=pool, compiled=compiled)
+    assert [int(summary.tally.sum()) for summary in found] == lengths
+    assert [summary.mean for summary in found if summary.tally.any()] == [2.0, 3.0, 6.0, 7.0]
 
-    def chunks():
+
+def test_reading_does_not_run_far_ahead_of_counting(monkeypatch):
+    read, ahead = 0, []
+
+    def chunks(n):
         nonlocal read
-        for _ in range(50):
+        for _ in range(n):
             read += 1
-            yield np.ones(8, np.float32)
+            yield np.ones(1 << 16, np.float32)
 
+    counted = streams._Sums.add
+
+    def add(*args):
+        ahead.append(read - len(ahead))
+        counted(*args)
+
+    monkeypatch.setattr(streams._Sums, "add", add)
     with ThreadPoolExecutor(1) as pool:
-        ahead = []
-        for done, _ in enumerate(streams._mapped(pool, len, chunks())):
-            ahead.append(read - done)
+        streams.summarise_each([chunks(30), chunks(0), chunks(20)], pool=pool)
+    assert len(ahead) == 50
     assert max(ahead) <= 6

@@ -1,6 +1,6 @@
 """The digit count of a large array as a compiled loop, one thread a core. Needs numba.
 
-Imported by `arrays` when an array is large enough to pay for it, and only then.
+Imported by `arrays` and `streams` when there are values enough to pay for it, and only then.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +9,7 @@ import numba
 import numpy as np
 
 from keras_benford.digits.arrays import available_cores
+from keras_benford.digits.moments import BLOCK, LANES
 from keras_benford.digits.table import N_CLASSES, float32_table, float64_table
 
 
@@ -22,16 +23,53 @@ def count_classes(patterns, threads=None):
     Returns:
         `(12,)` int64.
     """
-    if patterns.dtype == np.uint32:
-        loop, table = _count32, float32_table()
-    else:
-        loop, table = _count64, float64_table()
-    return _by_threads(lambda part: loop(part, table.offsets), patterns, threads)
+    loop = _count32 if patterns.dtype == np.uint32 else _count64
+    table = _table(patterns.dtype)
+
+    def count(part):
+        counts = np.zeros((4, N_CLASSES), np.int64)
+        loop(part, table.offsets, counts)
+        return counts.sum(axis=0)
+
+    return _by_threads(count, patterns, threads)
 
 
 def count_patterns(patterns, threads=None):
     """Counts of the 65,536 patterns of a 16-bit format: `(n,)` uint16 to `(65536,)` int64."""
-    return _by_threads(_count16, patterns, threads)
+
+    def count(part):
+        counts = np.zeros(1 << 16, np.int64)
+        add_patterns(part, counts)
+        return counts
+
+    return _by_threads(count, patterns, threads)
+
+
+def add_patterns(patterns, counts):
+    """Add the counts of the patterns of a 16-bit format to `(65536,)` int64."""
+    _count16(_read_only(patterns), counts)
+
+
+def count_and_sum(values):
+    """What `count_classes` and `moments.sums` give, in one pass over the memory.
+
+    Args:
+        values: `(n,)` float32 or float64, contiguous.
+
+    Returns:
+        `(12,)` int64, and `(n_blocks, 2, LANES)` float64.
+    """
+    values = _read_only(values)
+    patterns = values.view(f"u{values.itemsize}")
+    loop = _count_and_sum32 if values.itemsize == 4 else _count_and_sum64
+    counts = np.zeros((4, N_CLASSES), np.int64)
+    sums = np.zeros((-(-values.size // BLOCK), 2, LANES))
+    loop(patterns, values, _table(patterns.dtype).offsets, counts, sums)
+    return counts.sum(axis=0), sums
+
+
+def _table(dtype):
+    return float32_table() if dtype == np.uint32 else float64_table()
 
 
 def _by_threads(count, patterns, threads):
@@ -67,33 +105,60 @@ def _class64(pattern, offsets):
 
 
 @numba.njit(nogil=True, cache=True)
-def _count16(patterns):
-    counts = np.zeros(1 << 16, dtype=np.int64)
+def _count16(patterns, counts):
     for i in range(patterns.size):
         counts[patterns[i]] += 1
-    return counts
 
 
 @numba.njit(nogil=True, cache=True)
-def _count32(patterns, offsets):
+def _count32(patterns, offsets, counts):
     # Four histograms in turn: no value waits until the count of the one before is written.
-    counts = np.zeros((4, N_CLASSES), dtype=np.int64)
     whole = patterns.size // 4 * 4
     for start in range(0, whole, 4):
         for lane in range(4):
             counts[lane, _class32(patterns[start + lane], offsets)] += 1
     for i in range(whole, patterns.size):
         counts[0, _class32(patterns[i], offsets)] += 1
-    return counts.sum(axis=0)
 
 
 @numba.njit(nogil=True, cache=True)
-def _count64(patterns, offsets):
-    counts = np.zeros((4, N_CLASSES), dtype=np.int64)
+def _count64(patterns, offsets, counts):
     whole = patterns.size // 4 * 4
     for start in range(0, whole, 4):
         for lane in range(4):
             counts[lane, _class64(patterns[start + lane], offsets)] += 1
     for i in range(whole, patterns.size):
         counts[0, _class64(patterns[i], offsets)] += 1
-    return counts.sum(axis=0)
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_deviations(values, first, sums):
+    # Apart from the counting, so that the compiler makes vectors of it.
+    for lane in range(values.size):
+        deviation = np.float64(values[lane]) - first
+        sums[0, lane] += deviation
+        sums[1, lane] += deviation * deviation
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_and_sum32(patterns, values, offsets, counts, sums):
+    lanes = sums.shape[2]
+    for block in range(sums.shape[0]):
+        begin = block * BLOCK
+        first = np.float64(values[begin])
+        for start in range(begin, min(begin + BLOCK, values.size), lanes):
+            end = min(start + lanes, values.size)
+            _count32(patterns[start:end], offsets, counts)
+            _add_deviations(values[start:end], first, sums[block])
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_and_sum64(patterns, values, offsets, counts, sums):
+    lanes = sums.shape[2]
+    for block in range(sums.shape[0]):
+        begin = block * BLOCK
+        first = values[begin]
+        for start in range(begin, min(begin + BLOCK, values.size), lanes):
+            end = min(start + lanes, values.size)
+            _count64(patterns[start:end], offsets, counts)
+            _add_deviations(values[start:end], first, sums[block])

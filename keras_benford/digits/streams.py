@@ -1,28 +1,27 @@
-"""An array that arrives in chunks -> its tally, mean and standard deviation, in bounded memory.
+"""Arrays that arrive in chunks -> their tallies, means and standard deviations, in bounded memory.
 
 This is how files are counted. The figures depend neither on how many threads count nor on whether
-numba does: counts are integers, and moments are summed over fixed rows of values.
+numba does: counts are integers, and moments are summed over fixed blocks of values.
 """
 
 import collections
-import functools
-import math
 from collections.abc import Iterable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 
 import numpy as np
 
-from keras_benford.digits import arrays
+from keras_benford.digits import arrays, moments
 from keras_benford.digits.table import N_CLASSES
 
 CHUNK = 1 << 20
 """Values in a chunk: every chunk of an array but the last has just so many."""
 PAYS_FOR_NUMBA = 200_000_000
 """Values from which on counting by numba saves more than the half second that loading it takes."""
-_ROW = 1024
-# Below this, a row's sum of squares may have lost what underflows.
-_SMALL = {np.dtype(np.float32): 1e-30, np.dtype(np.float64): 1e-290}
+# Fewer values are counted before another thread has begun with them.
+_PAYS_FOR_A_THREAD = 1 << 16
+# Fewer values of 16 bits are counted faster as float32 than by a table of all patterns.
+_PAYS_FOR_PATTERNS = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,102 +42,128 @@ class Summary:
 def summarise(
     chunks: Iterable[np.ndarray], *, pool: Executor | None = None, compiled: bool = False
 ) -> Summary:
-    """Count the digits of the chunks of one array, and take its mean and standard deviation.
+    """`summarise_each` of one array."""
+    (summary,) = summarise_each([chunks], pool=pool, compiled=compiled)
+    return summary
+
+
+def summarise_each(
+    chunks_of_arrays: Iterable[Iterable[np.ndarray]],
+    *,
+    pool: Executor | None = None,
+    compiled: bool = False,
+) -> list[Summary]:
+    """Count the digits of arrays in chunks, and take their means and standard deviations.
 
     Args:
-        chunks: one-dimensional arrays of one dtype, each of `CHUNK` values but for the last.
+        chunks_of_arrays: for each array one-dimensional arrays of one dtype, each of `CHUNK` values
+            but for the last.
         pool: threads that count while the next chunks are read; by default the caller's own.
         compiled: count by numba's loops, where numba is installed and works.
 
     Returns:
-        A `Summary`. Mean and standard deviation are good to six significant digits.
+        A `Summary` for each. The deviation is good to nine significant digits, and the mean to a
+        thousand millionth of it; float64 values must be so small that their squares are finite, and
+        so large that those are not zero.
 
     Raises:
         TypeError: if the values are no real numbers.
     """
     loops = arrays.compiled_loops() if compiled else None
-    halves = None
-    counts, sums, squares = np.zeros(N_CLASSES, np.int64), [], []
-    for part in _mapped(pool, functools.partial(_part, loops), chunks):
-        if isinstance(part, _Patterns):
-            halves = part if halves is None else halves.plus(part)
+    begun, summaries = collections.deque(), []
+
+    def all_chunks():
+        for chunks in chunks_of_arrays:
+            begun.append(_Sums(loops))
+            for chunk in chunks:
+                yield begun[-1], chunk
+
+    for of_array, *part in _mapped(pool, all_chunks()):
+        while begun[0] is not of_array:
+            summaries.append(begun.popleft().summary())
+        of_array.add(*part)
+    return summaries + [of_array.summary() for of_array in begun]
+
+
+class _Sums:
+    """The counts and moments of one array's chunks so far.
+
+    Threads share it for as long as they count: `spare` holds counts of patterns that none of them
+    adds to at the moment.
+    """
+
+    def __init__(self, loops):
+        self.loops = loops
+        self.spare = collections.deque()
+        self._dtype = None
+        self._counts = np.zeros(N_CLASSES, np.int64)
+        self._moments = []
+
+    def add(self, dtype, counts, blocks):
+        if counts is None:
+            self._dtype = dtype
         else:
-            counts += part[0]
-            sums.append(part[1])
-            squares.append(part[2])
-    if halves is not None:
-        counts, total, total_of_squares = halves.summary()
-        sums, squares = [total], [total_of_squares]
-    tally = arrays.tally_of_classes(counts)
-    n = int(tally[:10].sum())
-    if n == 0:
-        return Summary(tally, math.nan, math.nan)
-    mean = math.fsum(sums) / n
-    return Summary(tally, mean, math.sqrt(max(math.fsum(squares) / n - mean * mean, 0.0)))
-
-
-@dataclass(frozen=True, eq=False)
-class _Patterns:
-    """How often each of the 65,536 patterns of a 16-bit format occurs."""
-
-    dtype: np.dtype
-    counts: np.ndarray
-
-    def plus(self, other):
-        return _Patterns(self.dtype, self.counts + other.counts)
+            self._counts += counts
+            self._moments.extend(blocks)
 
     def summary(self):
-        """Counts of the twelve classes, the sum of the finite values and that of their squares."""
-        counts = arrays.classes_of_patterns(self.counts, self.dtype)
-        with np.errstate(invalid="ignore"):  # some of the patterns are signalling NaN
-            values = np.arange(1 << 16, dtype=np.uint16).view(self.dtype).astype(np.float64)
-        occurs = (self.counts > 0) & np.isfinite(values)
-        n, values = self.counts[occurs], values[occurs]
-        return counts, math.fsum(n * values), math.fsum(n * values**2)
+        counts, found = self._counts, self._moments
+        if self._dtype is not None:
+            patterns = np.sum(self.spare, axis=0)
+            with np.errstate(all="ignore"):  # some of the patterns are signalling NaN
+                values = np.arange(1 << 16, dtype=np.uint16).view(self._dtype).astype(np.float64)
+                found = [*found, moments.of_repeated(values, patterns)]
+            counts = counts + arrays.classes_of_patterns(patterns, self._dtype)
+        return Summary(arrays.tally_of_classes(counts), *moments.mean_and_deviation(found))
 
 
-def _part(loops, chunk):
-    """What a chunk adds: `_Patterns`, or counts of classes, sum and sum of squares."""
+def _counted(item):
+    """What a chunk adds to its array's `_Sums`: these, its dtype, class counts and moments.
+
+    Counts are None where those of its patterns were added to a spare array.
+    """
+    sums, chunk = item
     chunk = arrays.as_floats(chunk)
-    if chunk.dtype.itemsize == 2:
-        dtype = chunk.dtype.newbyteorder("=")
-        patterns = arrays.patterns(chunk)
-        if loops is not None and patterns.dtype.isnative:
-            return _Patterns(dtype, loops.count_patterns(patterns, threads=1))
-        return _Patterns(dtype, np.bincount(patterns, minlength=1 << 16))
-    if loops is not None and chunk.dtype.isnative:
-        counts = loops.count_classes(arrays.patterns(chunk), threads=1)
+    dtype = chunk.dtype.newbyteorder("=")
+    chunk = chunk.astype(dtype, copy=False)
+    with np.errstate(all="ignore"):
+        if dtype.itemsize == 2:
+            if chunk.size >= _PAYS_FOR_PATTERNS:
+                _add_patterns(sums, arrays.patterns(chunk))
+                return sums, dtype, None, None
+            chunk = chunk.astype(np.float32)
+        if sums.loops is None:
+            counts, lanes = arrays.counts_of_classes(chunk), moments.sums(chunk)
+        else:
+            counts, lanes = sums.loops.count_and_sum(chunk)
+        return sums, dtype, counts, moments.of_blocks(chunk, lanes)
+
+
+def _add_patterns(sums, patterns):
+    try:
+        counts = sums.spare.pop()
+    except IndexError:
+        counts = np.zeros(1 << 16, np.int64)
+    if sums.loops is None:
+        counts += np.bincount(patterns, minlength=1 << 16)
     else:
-        counts = arrays.counts_of_classes(chunk)
-    return counts, *_moments(chunk.astype(chunk.dtype.newbyteorder("="), copy=False))
+        sums.loops.add_patterns(patterns, counts)
+    sums.spare.append(counts)
 
 
-def _moments(values):
-    """Sum and sum of squares of the finite values."""
-    whole = values.size - values.size % _ROW
-    total = total_of_squares = 0.0
-    for rows in (values[:whole].reshape(-1, _ROW), values[whole:].reshape(1, -1)):
-        sums = np.einsum("ij->i", rows).astype(np.float64)
-        squares = np.einsum("ij,ij->i", rows, rows).astype(np.float64)
-        # Also true of NaN. Such a row is done again in float64, its finite values only.
-        doubtful = ~((squares > _SMALL[values.dtype]) & (squares < np.inf))
-        for i in np.flatnonzero(doubtful):
-            row = rows[i][np.isfinite(rows[i])].astype(np.float64)
-            sums[i], squares[i] = row.sum(), (row * row).sum()
-        total += math.fsum(sums)
-        total_of_squares += math.fsum(squares)
-    return total, total_of_squares
-
-
-def _mapped(pool, function, items):
-    """`map(function, items)`, by a pool without running far ahead of what is taken."""
+def _mapped(pool, items):
+    """`_counted` of each item, by a pool without running far ahead of what is taken."""
     if pool is None:
-        yield from map(function, items)
+        yield from map(_counted, items)
         return
     waiting = collections.deque()
     for item in items:
-        waiting.append(pool.submit(function, item))
+        is_small = item[1].size < _PAYS_FOR_A_THREAD
+        waiting.append(_counted(item) if is_small else pool.submit(_counted, item))
         if len(waiting) > 4:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+            yield _result(waiting.popleft())
+    yield from map(_result, waiting)
+
+
+def _result(found):
+    return found.result() if isinstance(found, Future) else found
