@@ -53,7 +53,7 @@ class MLH(keras.metrics.Metric):
     @property
     def counts(self) -> np.ndarray:
         """`(9,)` int64 array: how many of the values seen lead with the digits 1 to 9."""
-        low, high = ops.convert_to_numpy(self._counters).astype(np.int64)
+        low, high = backends.to_numpy(self._counters).astype(np.int64)
         return low + (high << _LOW_BITS)
 
     def update_state(self, values: Any) -> None:
@@ -173,6 +173,7 @@ class WeightsMLH(keras.metrics.Metric):
             return ops.cast(self._at_reset, self.dtype)
         return self._of_weights()
 
+    @backends.outside_graphs
     def _of_weights(self):
         # Anew each time, which in a graph is once: layers may be added, quantised, adapted.
         which = {"include": self.include, "exclude": self.exclude}
@@ -181,11 +182,14 @@ class WeightsMLH(keras.metrics.Metric):
         except NothingCountsError as error:
             self._warn_once(str(error).removeprefix("`model`: ").removesuffix("."))
             return ops.cast(float("nan"), self.dtype)
+        values = [weight.value() for weight in selection.counted]
         with backends.with_64_bits():
-            tallies = tensors.tally_each([weight.value() for weight in selection.counted])
-            tally = ops.sum(tallies, axis=0)
-            value = ops.where(tally[10] == 0, statistics.mlh(tally[:9]), float("nan"))
-            return ops.cast(value, self.dtype)
+            tallies = tensors.tally_where_they_lie(values, self.model)
+            xp = np if isinstance(tallies, np.ndarray) else ops
+            tally = xp.sum(tallies, axis=0)
+            # Of broken weights no digit counts, and MLH without digits is NaN.
+            counts = xp.where(tally[10] == 0, tally[:9], 0)
+            return ops.cast(statistics.mlh(counts), self.dtype)
 
     def _warn_once(self, why):
         if not self._warned:

@@ -32,7 +32,7 @@ def place(request, monkeypatch):
     if request.param == "elsewhere":
         monkeypatch.setattr(backends, "host_array", lambda tensor: None)
         # Programs that were made for another place.
-        tensors._program.cache_clear()
+        tensors._recent_program.cache_clear()
     return request.param
 
 

@@ -1,5 +1,9 @@
 """Tensors of every kind count as arrays do, and a whole model by one program."""
 
+import functools
+import gc
+import weakref
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -44,9 +48,9 @@ NARROW = [each for each in MIXED if each.dtype != np.float64]
 
 @pytest.fixture
 def programs():
-    """The cache of compiled programs, empty."""
-    tensors._program.cache_clear()
-    return tensors._program
+    """The cache of compiled programs that nobody owns, empty."""
+    tensors._recent_program.cache_clear()
+    return tensors._recent_program
 
 
 @pytest.mark.parametrize("count", [tally_each, tally_ops], ids=["compiled", "uncompiled"])
@@ -200,8 +204,52 @@ def test_200_shapes_are_one_program_traced_once(programs, monkeypatch):
 def test_many_models_in_one_process_bring_no_retracing_warning(programs, caplog):
     for size in range(1, 12):
         tally_each([ops.ones(size)])
-    assert programs.cache_info().currsize == 11
+    assert programs.cache_info().misses == 11
     assert "retracing" not in caplog.text
+
+
+def test_no_more_than_a_few_programs_are_kept_that_nobody_owns(programs):
+    for size in range(1, 12):
+        tally_each([ops.ones(size)])
+    assert programs.cache_info().currsize == 8
+
+
+@pytest.mark.parametrize("count", [tally_each, tensors.moments_each], ids=lambda f: f.__name__)
+def test_a_program_lives_as_long_as_what_it_is_compiled_for(count, programs, monkeypatch):
+    made = []
+
+    def compiled(function):
+        made.append(weakref.ref(program := functools.partial(function)))
+        return program
+
+    monkeypatch.setattr(tensors.backends, "compiled", compiled)
+    monkeypatch.setattr(tensors.backends, "compiled_count", compiled)
+    model, other = layers.Dense(2), layers.Dense(2)
+    for owner in (model, model, other):
+        count([ops.ones(3), ops.ones(4)], owner)
+    assert len(made) == 2
+    del model, owner
+    gc.collect()
+    assert [program() is None for program in made] == [True, False]
+    assert programs.cache_info().currsize == 0
+
+
+def test_what_lies_in_the_hosts_memory_is_counted_without_a_program(monkeypatch):
+    def compiled(function):
+        raise AssertionError("compiled")
+
+    monkeypatch.setattr(tensors.backends, "compiled_count", compiled)
+    tensor_list = [tensor(values) for values in NARROW]
+    counts = tensors.tally_where_they_lie(tensor_list, layers.Dense(2))
+    np.testing.assert_array_equal(counts, expected_rows(NARROW))
+
+
+def test_a_variable_is_counted_where_it_lies():
+    values = variable(normal((40, 50)))
+    found = tensors.host_array(values)
+    np.testing.assert_array_equal(found, normal((40, 50)))
+    other = tensors.host_array(values)
+    assert np.shares_memory(found, other)
 
 
 def test_a_layer_can_count_what_passes_through_it():

@@ -176,7 +176,7 @@ class Evidence:
         n = sum(math.prod(weight.shape) for weight in counted)
         if n > _MANY:
             return
-        spread = context.mlh_spread(count(counted)[:, :9].sum(axis=0))
+        spread = context.mlh_spread(count(counted, self.model)[:, :9].sum(axis=0))
         if spread > _LARGE_SPREAD:
             warnings.warn(
                 f"MLH of {n:,} weights scatters by ± {spread:.2g} by chance, far more than "
@@ -186,7 +186,7 @@ class Evidence:
             )
 
     def _tallies(self):
-        tallies = count(self.selection.counted)
+        tallies = count(self.selection.counted, self.model)
         broken = tallies[:, 10] > 0
         if broken.any():
             paths = [w.path for w, bad in zip(self.selection.counted, broken, strict=True) if bad]

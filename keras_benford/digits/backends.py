@@ -1,13 +1,14 @@
 """What differs between Keras' backends, as far as counting is concerned.
 
-TensorFlow and JAX compile the kernel of `tensors`. PyTorch runs it as it is, on a GPU; what lies in
-the host's memory NumPy counts where it lies, many times faster than PyTorch's own operations would.
+TensorFlow and JAX compile the kernel of `tensors`. PyTorch runs it as it is. What lies in the
+host's memory NumPy may count where it lies.
 """
 
 import contextlib
 import functools
 
-from keras import backend
+import numpy as np
+from keras import backend, ops
 
 COMPILES = backend.backend() in ("tensorflow", "jax")
 """Whether the kernel is compiled; otherwise each of its operations is done on its own."""
@@ -64,15 +65,29 @@ def compiled(function):
 
         # TensorFlow warns of retracing by the code it traces. These are many programs of one code,
         # each traced once; a partial has no code and is told from the others.
-        program = tf.function(functools.partial(function), jit_compile=True, autograph=False)
+        program = tf.function(
+            functools.partial(function), jit_compile=not _is_debugged(), autograph=False
+        )
         # Variables must be read first: as arguments they cost twice the time, and are not
         # exchangeable.
         return lambda tensors: program([tf.convert_to_tensor(tensor) for tensor in tensors])
     if backend.backend() == "jax":
         import jax
 
-        return jax.jit(function)
+        # JAX keeps what it compiles as long as the function: a partial of its own goes with it.
+        return jax.jit(functools.partial(function))
     return function
+
+
+def _is_debugged():
+    """Whether a debugger adds operations of its own, which XLA does not know, to what is traced.
+
+    `tf.debugging.enable_check_numerics` does so.
+    """
+    import tensorflow as tf
+
+    graph = tf.function(lambda: tf.zeros(())).get_concrete_function().graph
+    return any("Numeric" in operation.type for operation in graph.get_operations())
 
 
 def compiled_count(function):
@@ -84,6 +99,7 @@ def compiled_count(function):
     program = compiled(function)
     if backend.backend() != "jax":
         return program
+    counting_shards = functools.cache(functools.partial(_counting_shards, function))
 
     def count(tensors):
         shardings = [getattr(tensor, "sharding", None) for tensor in tensors]
@@ -91,12 +107,11 @@ def compiled_count(function):
         if not split or not all(hasattr(sharding, "spec") for sharding in shardings):
             return program(tensors)
         specs = tuple(sharding.spec for sharding in shardings)
-        return _counting_shards(function, shardings[0].mesh, specs)(tensors)
+        return counting_shards(shardings[0].mesh, specs)(tensors)
 
     return count
 
 
-@functools.lru_cache(maxsize=128)
 def _counting_shards(function, mesh, specs):
     import jax
     import jax.numpy as jnp
@@ -118,19 +133,41 @@ def _counting_shards(function, mesh, specs):
     )
 
 
+def to_numpy(values):
+    """What `keras.ops.convert_to_numpy` gives of a variable, a dense tensor or an array.
+
+    That has NumPy warn of variables, and of the tensors of TensorFlow and PyTorch: under `-W error`
+    a training ends.
+    """
+    if isinstance(values, np.ndarray):
+        return values
+    tensor = ops.convert_to_tensor(values)
+    if backend.backend() == "tensorflow":
+        return np.asarray(tensor.numpy())
+    if backend.backend() == "torch":
+        return _host_array_of_torch(tensor.cpu()).copy()
+    return ops.convert_to_numpy(tensor)
+
+
 def host_array(tensor):
     """See `tensors.host_array`."""
     return _HOST_ARRAY.get(backend.backend(), lambda _: None)(tensor)
 
 
 def _host_array_of_tensorflow(tensor):
-    in_memory = hasattr(tensor, "numpy") and "CPU" in tensor.device
-    return tensor.numpy() if in_memory else None
+    import tensorflow as tf
+
+    tensor = tf.convert_to_tensor(tensor)  # reads a variable
+    if not (hasattr(tensor, "numpy") and "CPU" in tensor.device):
+        return None
+    if tensor.dtype.name == "bfloat16":
+        # Python's buffers know no such format: this is a copy.
+        return np.asarray(tensor.numpy())
+    return np.asarray(memoryview(tensor))
 
 
 def _host_array_of_jax(tensor):
     import jax
-    import numpy as np
 
     if isinstance(tensor, jax.core.Tracer) or not tensor.is_fully_addressable:
         return None
@@ -143,6 +180,7 @@ def _host_array_of_torch(tensor):
 
     if tensor.device.type != "cpu":
         return None
+    tensor = tensor.detach()
     if tensor.dtype == torch.bfloat16:
         # NumPy knows this format by ml_dtypes only, and PyTorch does not.
         return tensor.view(torch.uint16).numpy().view("bfloat16")

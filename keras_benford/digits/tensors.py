@@ -1,8 +1,10 @@
 """Keras tensors -> leading digits and their counts, by one kernel in `keras.ops`.
 
 Compilation is per shape, and a program for each of a model's kernels would take far longer than the
-counting: `tally_each` counts a whole model by one program. `tally_ops` is the same, not compiled,
-to be traced into somebody else's graph.
+counting: `tally_each` counts a whole model by one program, which is kept as long as the model.
+`tally_ops` is the same, not compiled, to be traced into somebody else's graph. What of a model lies
+in the host's memory is no work for either: `tally_where_they_lie` has it counted as arrays, without
+a quarter of a second and ten megabytes for a program.
 
 How the kernel counts: twelve classes (see `table`) of five bits each fit an int64, so that adding
 `1 << (5 * class)` over 16 values is a histogram of them in one integer. 32 such integers, split
@@ -12,6 +14,7 @@ elementwise or a sum, and the compiler fuses it into a single pass over the valu
 
 import functools
 import math
+import weakref
 
 import numpy as np
 from keras import KerasTensor, Variable, backend, ops
@@ -88,7 +91,28 @@ def tally(values):
 
 
 @backends.outside_graphs
-def tally_each(tensors):
+def tally_where_they_lie(tensors, owner):
+    """Tally each of several tensors: as arrays if all lie in the host's memory, else compiled.
+
+    Args:
+        tensors, owner: as for `tally_each`.
+
+    Returns:
+        `(n, 11)` int64, an array or a tensor.
+
+    Raises:
+        TypeError: as `tally_each`.
+    """
+    in_memory = [host_array(tensor) for tensor in tensors]
+    if not in_memory or any(array is None for array in in_memory):
+        return tally_each(tensors, owner)
+    if sum(array.size for array in in_memory) >= arrays.PAYS_FOR_NUMBA:
+        arrays.compiled_loops()
+    return np.stack([arrays.tally(arrays.as_floats(array)) for array in in_memory])
+
+
+@backends.outside_graphs
+def tally_each(tensors, owner=None):
     """Tally each of several tensors, by one compiled call.
 
     The program is compiled at the first call with these shapes and dtypes, in their order.
@@ -96,6 +120,8 @@ def tally_each(tensors):
     Args:
         tensors: list of tensors and variables of any mix of shapes and of the dtypes float16,
             bfloat16, float32, float64 and integers.
+        owner: what the program is kept for, as long as it lives, such as the model whose weights
+            these are. By default the last few programs are kept.
 
     Returns:
         `(n, 11)` int64 tensor: for each what `keras_benford.digits.tally` gives. Under JAX, which
@@ -115,12 +141,7 @@ def tally_each(tensors):
     tensors = [_as_tensor(tensor) for tensor in tensors]
     if not tensors:
         return tally_ops(tensors)
-    if not backends.COMPILES:
-        in_memory = [backends.host_array(tensor) for tensor in tensors]
-        if all(array is not None for array in in_memory):
-            counts = [arrays.tally(arrays.as_floats(array)) for array in in_memory]
-            return ops.convert_to_tensor(np.stack(counts))
-    return _program(backends.compiled_count, tally_ops, _signature(tensors))(tensors)
+    return _program(owner, backends.compiled_count, tally_ops, _signature(tensors))(tensors)
 
 
 def tally_ops(tensors):
@@ -155,25 +176,25 @@ def tally_ops(tensors):
         )
 
 
-def moments_each(tensors):
+def moments_each(tensors, owner=None):
     """Mean and standard deviation of the finite values of each tensor, by one compiled call.
 
     Args:
-        tensors: as for `tally_each`.
+        tensors, owner: as for `tally_each`.
 
     Returns:
         `(n, 2)` tensor, float64 if one of them is, else float32; NaN where no value is finite.
     """
     tensors = [_as_tensor(tensor) for tensor in tensors]
-    return _program(backends.compiled, _moments_ops, _signature(tensors))(tensors)
+    return _program(owner, backends.compiled, _moments_ops, _signature(tensors))(tensors)
 
 
 def host_array(values):
     """The NumPy array of a tensor that lies in the host's memory, outside of any graph; else None.
 
-    JAX and PyTorch share the memory, TensorFlow copies.
+    It shares the tensor's memory where it can.
     """
-    return backends.host_array(_as_tensor(values))
+    return backends.host_array(_checked(values))
 
 
 def _moments_ops(tensors):
@@ -195,10 +216,24 @@ def _signature(tensors):
     return tuple((str(tensor.shape), str(tensor.dtype)) for tensor in tensors)
 
 
-@functools.lru_cache(maxsize=128)
-def _program(compiled, function, signature):
-    """A function of tensors compiled, to be called with tensors of this signature only."""
+_programs = weakref.WeakKeyDictionary()
+
+
+def _program(owner, *key):
+    """A function of tensors compiled, to be called with tensors of one signature only."""
+    if owner is None:
+        return _recent_program(*key)
+    kept = _programs.setdefault(owner, {})
+    if key not in kept:
+        kept[key] = _new_program(*key)
+    return kept[key]
+
+
+def _new_program(compiled, function, signature):
     return compiled(function)
+
+
+_recent_program = functools.lru_cache(maxsize=8)(_new_program)
 
 
 def _groups(tensors):
@@ -307,6 +342,11 @@ def _static_size(tensor):
 
 
 def _as_tensor(values):
+    """A tensor of real numbers, through which nothing is differentiated."""
+    return ops.stop_gradient(_checked(values))
+
+
+def _checked(values):
     kind = type(values).__name__
     if isinstance(values, KerasTensor):
         raise TypeError(
@@ -329,7 +369,7 @@ def _as_tensor(values):
             f"expected `values` of dtype {', '.join((*_FLOATS, *_INTEGERS))}; "
             f"received a tensor of dtype {dtype}; do convert it first"
         )
-    return ops.stop_gradient(tensor)
+    return tensor
 
 
 def _as_floats(tensor):

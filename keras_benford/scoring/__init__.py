@@ -60,20 +60,23 @@ def score(
     if isinstance(model, (str, os.PathLike)):
         return score_file(model, include=include, exclude=exclude, threads=threads)
     selection = select(model, include=include, exclude=exclude)
-    return _score(model.name, selection, _summaries_of_tensors(selection.counted, threads))
+    return _score(model.name, selection, _summaries_of_tensors(model, selection.counted, threads))
 
 
-def count(weights: Sequence[Weight]) -> np.ndarray:
-    """Tally a model's `keras_benford.selection.Weight`s in one compiled call.
+def count(weights: Sequence[Weight], model: Any = None) -> np.ndarray:
+    """Tally a model's weights: in the host's memory as arrays, else by one compiled call.
+
+    Args:
+        weights: a model's `keras_benford.selection.Weight`s.
+        model: the model, as long as which the compiled program is kept.
 
     Returns:
         `(n_weights, 11)` int64, see `keras_benford.digits.tally`.
     """
-    from keras import ops
+    from keras_benford.digits import backends, tensors
 
-    from keras_benford.digits import tensors
-
-    return ops.convert_to_numpy(tensors.tally_each([weight.value() for weight in weights]))
+    values = [weight.value() for weight in weights]
+    return backends.to_numpy(tensors.tally_where_they_lie(values, model))
 
 
 def score_file(
@@ -112,26 +115,27 @@ def _summaries(chunks, n_values, threads, compiled=None):
     threads = threads or available_cores()
     with ThreadPoolExecutor(threads) as pool:
         used = pool if threads > 1 else None
-        return [streams.summarise(each, pool=used, compiled=compiled) for each in chunks]
+        return streams.summarise_each(chunks, pool=used, compiled=compiled)
 
 
-def _summaries_of_tensors(weights, threads):
+def _summaries_of_tensors(model, weights, threads):
     """A `streams.Summary` of each weight, computed on the device where it lies."""
-    from keras import ops
+    from keras_benford.digits import backends, tensors
 
-    from keras_benford.digits import tensors
-
-    n_values = sum(math.prod(weight.shape) for weight in weights)
-    summaries, elsewhere = {}, {}
+    in_memory, elsewhere = {}, {}
     for i, weight in enumerate(weights):
-        array = tensors.host_array(weight.value())
+        tensor = weight.value()
+        array = tensors.host_array(tensor)
         if array is None:
-            elsewhere[i] = weight.value()
+            elsewhere[i] = tensor
         else:
-            (summaries[i],) = _summaries([_chunks(array)], n_values, threads)
+            in_memory[i] = array
+    n_values = sum(array.size for array in in_memory.values())
+    chunks = map(_chunks, in_memory.values())
+    summaries = dict(zip(in_memory, _summaries(chunks, n_values, threads), strict=True))
     if elsewhere:
-        tallies = ops.convert_to_numpy(tensors.tally_each(elsewhere.values()))
-        moments = ops.convert_to_numpy(tensors.moments_each(elsewhere.values()))
+        tallies = backends.to_numpy(tensors.tally_each(elsewhere.values(), model))
+        moments = backends.to_numpy(tensors.moments_each(elsewhere.values(), model))
         for i, tally, (mean, std) in zip(elsewhere, tallies, moments.tolist(), strict=True):
             summaries[i] = streams.Summary(tally, mean, std)
     return [summaries[i] for i in range(len(weights))]
