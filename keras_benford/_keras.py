@@ -7,6 +7,7 @@ new version of Keras that does is told at once. Importing this module loads no f
 import contextlib
 import functools
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +71,17 @@ def save_weights(model: Any, path: Any, *, without: list[Any]) -> None:
     from keras.src.saving import saving_lib
 
     saving_lib.save_weights_only(model, path, objects_to_skip=without)
+
+
+@contextlib.contextmanager
+def arrays_made_in_silence() -> Iterator[None]:
+    """A context for Keras' own saving, which has NumPy warn of TensorFlow's variables.
+
+    Under `-W error` that would end a training. Our own code makes arrays another way.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        yield
 
 
 def in_stateless_scope() -> bool:

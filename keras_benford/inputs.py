@@ -251,12 +251,14 @@ def _sliceable(part):
 def _as_array(part):
     from keras import ops
 
+    from keras_benford.digits.backends import to_numpy
+
     sparse = _sparse(part)
     if sparse is not None:
         return sparse[:]
     if type(part).__name__ == "RaggedTensor":
         part = part.to_tensor()
-    array = ops.convert_to_numpy(part) if ops.is_tensor(part) else np.asarray(part)
+    array = to_numpy(part) if ops.is_tensor(part) else np.asarray(part)
     if array.dtype == object:
         # Strings, and numbers of a table that has columns of several kinds.
         array = np.array(array.tolist())

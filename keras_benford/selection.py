@@ -374,9 +374,9 @@ def _dtype_and_value(layer, weight):
 
 
 def _chunks_of(variable):
-    from keras import ops
+    from keras_benford.digits.backends import to_numpy
 
-    return [ops.convert_to_numpy(variable.value)]
+    return [to_numpy(variable.value)]
 
 
 def _is_merged(layer, weight):

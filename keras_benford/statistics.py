@@ -51,7 +51,7 @@ def mlh(counts: Any) -> Any:
     # integers, the differences of large counts survive the rounding to floats.
     low = xp.min(counts, axis=-1, keepdims=True)
     spread = _float(xp, xp.max(counts, axis=-1, keepdims=True) - low)
-    counts = _float(xp, counts - low) / xp.where(spread > 0, spread, np.nan)
+    counts = _divided(xp, _float(xp, counts - low), spread)
     deviation = counts - xp.mean(counts, axis=-1, keepdims=True)
     law = _constant(xp, _CENTRED_LAW)
     covariance = xp.sum(deviation * law, axis=-1)
@@ -80,8 +80,9 @@ def kl_divergence(counts: Any) -> Any:
     """
     xp, counts = _namespace_and_counts(counts)
     q = _frequencies(xp, counts)
-    terms = _constant(xp, _LAW) * (_constant(xp, _LOG_LAW) - _log(xp, q))
-    return _number(xp, xp.sum(xp.where(q > 0, terms, xp.where(q == 0, np.inf, np.nan)), axis=-1))
+    with np.errstate(divide="ignore"):
+        terms = _constant(xp, _LAW) * (_constant(xp, _LOG_LAW) - xp.log(q))
+    return _number(xp, xp.sum(terms, axis=-1))
 
 
 def js_divergence(counts: Any) -> Any:
@@ -227,8 +228,13 @@ def _check_last_axis(shape):
 def _frequencies(xp, counts):
     # Floats first: the sum of narrow integers could overflow.
     counts = _float(xp, counts)
-    total = xp.sum(counts, axis=-1, keepdims=True)
-    return counts / xp.where(total == 0, np.nan, total)
+    return _divided(xp, counts, xp.sum(counts, axis=-1, keepdims=True))
+
+
+def _divided(xp, x, by):
+    # NumPy warns of 0 / 0. Tensors are left to give NaN by it: what looks for NaN in a program, as
+    # `tf.debugging.enable_check_numerics` does, takes one that is written there for a fault.
+    return x / (np.where(by == 0, np.nan, by) if xp is np else by)
 
 
 def _log(xp, q):

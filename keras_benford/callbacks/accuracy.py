@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_benford import _keras
 from keras_benford._messages import listed
+from keras_benford.digits.backends import to_numpy
 
 
 def flat_metrics(model):
@@ -141,15 +142,16 @@ class AccuracyWindow:
         if self._metric is None:
             return None
         variables = (self._metric.total, self._metric.count)
-        return tuple(float(keras.ops.convert_to_numpy(variable)) for variable in variables)
+        return tuple(float(to_numpy(variable)) for variable in variables)
 
 
 def _one_number(value, key):
     """A metric's value as a float; an error for one that has several, as for each class one."""
-    if np.size(value) != 1:
+    n_numbers = math.prod(np.shape(value))  # what PyTorch calls `size` is no number
+    if n_numbers != 1:
         raise ValueError(
             f"`accuracy`: expected a metric of one number; received {key!r}, which has "
-            f"{np.size(value)}, as one for each class; do take their mean, as by average='macro'."
+            f"{n_numbers}, as one for each class; do take their mean, as by average='macro'."
         )
     return float(value)
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_benford import _keras
+from keras_benford.digits.backends import to_numpy
 
 
 def estimate_anew(model, inputs, batch_size=256):
@@ -35,7 +36,7 @@ def estimate_anew(model, inputs, batch_size=256):
         return
     own = {id(each) for layer in layers for each in (layer.moving_mean, layer.moving_variance)}
     others = [variable for variable in model.non_trainable_variables if id(variable) not in own]
-    kept = [np.array(keras.ops.convert_to_numpy(variable)) for variable in others]
+    kept = [np.array(to_numpy(variable)) for variable in others]
     n = len(keras.tree.flatten(inputs)[0])
     batches = np.array_split(np.arange(n), max(1, n // batch_size))
     found = []
@@ -68,4 +69,4 @@ def _without_memory(layers):
 
 
 def _float64(variable):
-    return keras.ops.convert_to_numpy(variable).astype("float64")
+    return to_numpy(variable).astype("float64")

@@ -7,12 +7,11 @@ several.
 import copy
 import math
 
-import keras
-
 from keras_benford import _keras
 from keras_benford.callbacks.accuracy import flat_metrics
 from keras_benford.callbacks.evidence import Evidence
 from keras_benford.callbacks.schedule import Schedule
+from keras_benford.digits.backends import to_numpy
 from keras_benford.metrics import WeightsMLH
 
 
@@ -148,4 +147,4 @@ class Checks:
     def _step(self):
         """The optimizer's number of updates so far; None for a model without one."""
         optimizer = getattr(self.model, "optimizer", None)
-        return None if optimizer is None else int(keras.ops.convert_to_numpy(optimizer.iterations))
+        return None if optimizer is None else int(to_numpy(optimizer.iterations))

@@ -9,6 +9,7 @@ import contextlib
 import keras
 
 from keras_benford import _keras
+from keras_benford.digits.backends import to_numpy
 
 
 def all_of(model):
@@ -144,4 +145,4 @@ def _exchange(pairs):
 
 
 def _copy(variable):
-    return keras.ops.convert_to_numpy(variable).copy()
+    return to_numpy(variable).copy()

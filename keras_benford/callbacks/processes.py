@@ -8,6 +8,8 @@ import contextlib
 import keras
 import numpy as np
 
+from keras_benford.digits.backends import to_numpy
+
 
 def is_first_process():
     """Whether this process is the one that writes files."""
@@ -43,7 +45,7 @@ def wait_for_all(reason):
 def whole(tensor):
     """The array of a tensor, also of one that no process holds all of."""
     if _jax_of_several() is None or tensor.is_fully_addressable or tensor.is_fully_replicated:
-        return keras.ops.convert_to_numpy(tensor)
+        return to_numpy(tensor)
     from jax.experimental import multihost_utils
 
     return multihost_utils.process_allgather(tensor, tiled=True)
@@ -52,7 +54,7 @@ def whole(tensor):
 def whole_weights(model):
     """What `model.get_weights` gives, also where no process holds all of a weight."""
     if _jax_of_several() is None:
-        return model.get_weights()
+        return [to_numpy(weight) for weight in model.weights]
     return [whole(weight.value) for weight in model.weights]
 
 

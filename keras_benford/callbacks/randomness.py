@@ -9,13 +9,15 @@ import random
 import keras
 import numpy as np
 
+from keras_benford.digits.backends import to_numpy
+
 
 def random_state(model):
     """The states of the generators, as JSON holds them."""
     kind, words, *rest = np.random.get_state()
     version, numbers, gauss = random.getstate()
     return {
-        "layers": [keras.ops.convert_to_numpy(v).tolist() for v in _seed_variables(model)],
+        "layers": [to_numpy(v).tolist() for v in _seed_variables(model)],
         "numpy": [kind, words.tolist(), *rest],
         "python": [version, list(numbers), gauss],
         "torch": [state.tolist() for state in _torch_states()],

@@ -175,7 +175,8 @@ class Backup:
 
     def _save(self, name, save):
         if processes.is_first_process():
-            with self._replacing(name) as path, processes.alone():
+            silence = _keras.arrays_made_in_silence()
+            with self._replacing(name) as path, processes.alone(), silence:
                 save(path)
         return name
 

@@ -142,7 +142,7 @@ class Recorder:
         self._run = inference.program(model, self._pooled, compiled=False)
 
     def __call__(self, x, *, neurons=None, batch_size=256, seed=0, progress=False):
-        from keras import ops
+        from keras_benford.digits.backends import to_numpy
 
         if neurons is not None and neurons < 1:
             raise ValueError(f"`neurons`: expected 1 or more; received {neurons}")
@@ -160,7 +160,7 @@ class Recorder:
             for inputs in batches(x, batch_size):
                 self._error = None
                 try:
-                    found = [ops.convert_to_numpy(value) for value in self._run(inputs)]
+                    found = [to_numpy(value) for value in self._run(inputs)]
                 except Exception as error:  # each layer and backend has its own
                     if self._error is not None:
                         raise self._error from None

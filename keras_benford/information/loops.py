@@ -22,7 +22,7 @@ LANES = 32
 _BLOCK = 8
 # One in so many values of a sorted neuron is a mark; so many marks are looked through at a time.
 _STRIDE, _MARKS = 40, 32
-_TINY = np.nextafter(0.0, 1.0)
+_TINY = np.finfo(np.float64).smallest_subnormal
 
 
 def sum_of_psi(bases, others, k, psi, symmetric, advance):

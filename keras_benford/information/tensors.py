@@ -43,7 +43,7 @@ def sum_of_psi(columns, pairs, k, psi, advance):
             block = pairs[first : first + width]
             # As many as before, so that there is one program.
             indices = np.resize(block, (width, 2)).astype("int32")
-            result = ops.convert_to_numpy(program([columns, ops.convert_to_tensor(indices), psi]))
+            result = backends.to_numpy(program([columns, ops.convert_to_tensor(indices), psi]))
             found.append(result[: len(block)])
             advance(len(block))
     return np.concatenate(found)
