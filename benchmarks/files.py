@@ -33,14 +33,14 @@ _CHUNK = 1 << 20
 _PEAK = """
 import sys
 from keras_benford.scoring import score_file
-from keras_benford.weights import isolation
+from keras_benford import _isolation
 
 def peak(process):
     lines = open(f"/proc/{process}/status").read().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 score_file(sys.argv[1], compiled=sys.argv[2] == "True")
-servers = [server.pid for server in isolation.SERVERS.values()]
+servers = [server.pid for server in _isolation.SERVERS.values()]
 print(sum(map(peak, ["self", *servers])))
 """
 _PEAK_ALONE = """

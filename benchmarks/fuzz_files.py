@@ -32,8 +32,8 @@ from rich.table import Table
 import keras_benford as kb
 from benchmarks.damaged_files import BLOCK, damaged, load_samples
 from benchmarks.other_road import FORK, OtherRoad
-from keras_benford import weights
-from keras_benford.weights import hdf5, isolation
+from keras_benford import _isolation, weights
+from keras_benford.weights import hdf5
 
 SECONDS = 1.0
 """The limit on listing an HDF5 file: short, so that what hangs costs little."""
@@ -134,7 +134,7 @@ def work(samples, seed, pipe):
             warnings.simplefilter("error")
             outcome = outcome_of(kind, path, other_road, expected[kind])
         seconds = time.monotonic() - start
-        helper = isolation.server("hdf5_index").pid
+        helper = _isolation.server("hdf5_index").pid
         memory = highest_memory(os.getpid()) - before
         memory += max(highest_memory(helper) - HELPER, 0) if helper else 0
         if seconds > MARGIN * (4 if kind == "checkpoint" else 1):

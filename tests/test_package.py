@@ -152,7 +152,7 @@ class TestImporting:
 
 # Modules import from lower levels, or sideways inside a package.
 LEVELS = {
-    **dict.fromkeys(["digits", "statistics", "_keras", "_messages", "_console"], 0),
+    **dict.fromkeys(["digits", "statistics", "_keras", "_messages", "_console", "_isolation"], 0),
     **dict.fromkeys(["weights", "selection", "criteria", "context"], 1),
     **dict.fromkeys(["predictions", "rules", "inference", "inputs"], 1),
     **dict.fromkeys(["scoring", "information"], 2),

@@ -1086,7 +1086,7 @@ def test_a_checkpoint_without_tensorflow_is_one_clear_line(name, checkpoint, mon
 MEASURE = r"""
 import re, resource, sys
 import keras_benford
-from keras_benford.weights import isolation
+from keras_benford import _isolation
 keras_benford.score
 def highest():
     # A process inherits `ru_maxrss` from the one that started it.
@@ -1097,7 +1097,7 @@ try:
     print(keras_benford.score(sys.argv[1]).size)
 except (ValueError, OSError) as error:
     print(str(error)[:200].replace(" ", "_"))
-for server in isolation.SERVERS.values():
+for server in _isolation.SERVERS.values():
     server.stop()
 own = highest() - before
 helper = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss

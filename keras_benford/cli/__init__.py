@@ -11,8 +11,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from keras_benford.cli import commands, options
-from keras_benford.weights.hdf5 import printable
+from keras_benford import _isolation
+from keras_benford.cli import options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,6 +20,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = options.parser().parse_args(argv)
     # TensorFlow, where a checkpoint takes it, has much to say about the machine.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if arguments.command != "information" and _is_hdf5(arguments.files):
+        # It loads the HDF5 library while this process loads NumPy and the rest.
+        _isolation.server("hdf5_index").start()
+    from keras_benford.cli import commands
+
     try:
         code = commands.COMMANDS[arguments.command](arguments)
         sys.stdout.flush()
@@ -29,7 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Whoever read this has had enough, as `head` has.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        from keras_benford.weights.hdf5 import printable
+
         print(f"keras-benford: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _is_hdf5(files):
+    """Whether this is one file, told by its name, that takes the HDF5 library."""
+    return len(files) == 1 and files[0].endswith((".keras", ".h5", ".hdf5"))

@@ -11,6 +11,7 @@ import sys
 from keras_benford.cli import output
 from keras_benford.cli.files import expand
 from keras_benford.cli.many import Result, score_many
+from keras_benford.digits.arrays import available_cores
 from keras_benford.weights.hdf5 import printable
 
 _SORTED_BY = {
@@ -168,7 +169,11 @@ def _results(arguments, *, expanded=True):
     results = []
     with _progress(len(paths)) as (advance, done):
         for result in score_many(
-            paths, patterns, jobs=arguments.jobs, ray=arguments.ray, advance=advance
+            paths,
+            patterns,
+            jobs=arguments.jobs or available_cores(),
+            ray=arguments.ray,
+            advance=advance,
         ):
             results.append(result)
             done()

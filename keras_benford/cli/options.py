@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from keras_benford import __version__
-from keras_benford.digits.arrays import available_cores
 
 SORT_KEYS = ("path", "mlh", "js", "mad", "size", "zeros", "nonfinite")
 _FILES = "files, folders (all models in them) or glob patterns"
@@ -148,13 +147,11 @@ def _add_selection(command):
 
 
 def _add_workers(command):
-    cores = available_cores()
     command.add_argument(
         "--jobs",
         type=_count,
-        default=cores,
         metavar="N",
-        help=f"cores to use (default: {cores})",
+        help="cores to use (default: all)",
     )
     command.add_argument(
         "--ray", metavar="ADDRESS", help="score on a Ray cluster: its address, or local"

@@ -17,8 +17,6 @@ from typing import Any
 
 from keras_benford._console import ANY_WIDTH, PlainConsole, encodable, encoding_of
 from keras_benford.cli.many import Result
-from keras_benford.measures import CRITERIA
-from keras_benford.measures.benford import Criterion
 from keras_benford.scoring import Comparison, Score, tables
 from keras_benford.weights.hdf5 import printable
 
@@ -176,8 +174,10 @@ def _criteria(score, accuracy):
     return {"accuracy": accuracy} | {k: None if v != v else v for k, v in found.items()}
 
 
-def criteria_of(score: Score, accuracy: float | None) -> list[tuple[type[Criterion], float]]:
+def criteria_of(score: Score, accuracy: float | None) -> list[tuple[Any, float]]:
     """The criteria, as measures, and their values; none without an accuracy."""
     if accuracy is None:
         return []
+    from keras_benford.measures import CRITERIA
+
     return [(kind, kind().of(accuracy, score.mlh)) for kind in CRITERIA.values()]

@@ -57,7 +57,8 @@ def as_floats(values):
     Raises:
         TypeError, ValueError: where the values are no real numbers.
     """
-    if isinstance(values, np.ma.MaskedArray):
+    # `numpy.ma` is imported as soon as it is named.
+    if type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray):
         raise TypeError(
             "expected `values` without a mask; received a masked array; "
             "do pass `values.compressed()`"

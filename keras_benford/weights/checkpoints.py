@@ -17,7 +17,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_benford.weights import isolation, layouts
+from keras_benford import _isolation
+from keras_benford.weights import layouts
 from keras_benford.weights.arrays import InMemory, StoredArray, mark_copies
 from keras_benford.weights.hdf5 import printable
 
@@ -122,9 +123,9 @@ def _read(prefix, key):
 def _ask(prefix, **key):
     request = {"prefix": os.path.abspath(prefix)} | key
     try:
-        server = isolation.server("checkpoint_reader", TF_CPP_MIN_LOG_LEVEL="3")
+        server = _isolation.server("checkpoint_reader", TF_CPP_MIN_LOG_LEVEL="3")
         answer, values, _ = server.ask(request, SECONDS)
-    except isolation.LostError as error:
+    except _isolation.LostError as error:
         raise _damaged(prefix, f"TensorFlow's reader {error}") from None
     if "error" in answer:
         raise _damaged(prefix, answer["error"])

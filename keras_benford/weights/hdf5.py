@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_benford.weights import isolation
+from keras_benford import _isolation
 from keras_benford.weights.arrays import CHUNK, InMemory, Range, fill, rechunked
 
 SECONDS = 10.0
@@ -300,9 +300,9 @@ def _pieces(values):
 def _ask(path, start, length):
     """What `hdf5_index` says of a file, and how many characters that took."""
     request = {"path": os.path.abspath(path), "start": start, "length": length}
-    server = isolation.server("hdf5_index", OPENBLAS_NUM_THREADS="1")
+    server = _isolation.server("hdf5_index")
     try:
         answer, _, size = server.ask(request, min(SECONDS + length / 1e7, _MOST_SECONDS))
-    except isolation.LostError as error:
+    except _isolation.LostError as error:
         return {"error": f"no readable HDF5 file (the HDF5 library {error}); do fetch it again"}, 0
     return answer, size

@@ -1,7 +1,7 @@
 """A process of its own for a library that may crash, hang or worse on a damaged file.
 
 It is asked by a line of JSON and answers by one, then perhaps with bytes. It is started when first
-asked, serves until this process ends, and is started anew after it was lost.
+asked or before, serves until this process ends, and is started anew after it was lost.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Server:
     """A process that runs the `serve` of a module of this package.
 
     Args:
-        module: the module's name, such as `"hdf5_index"`.
+        module: the module's name in `weights`, such as `"hdf5_index"`.
         **environment: what it has in its environment beside what this process has.
     """
 
@@ -35,6 +35,13 @@ class Server:
         self._environment = environment
         self._process = None
         self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start the process, which then loads its library while this one does something else."""
+        with self._lock:
+            if self._process is None or self._process.poll() is not None:
+                self.stop()
+                self._process = self._started()
 
     def ask(self, request: dict[str, Any], seconds: float) -> tuple[dict[str, Any], bytes, int]:
         """Ask, and wait so long for the answer.
@@ -46,10 +53,8 @@ class Server:
         Raises:
             LostError: if the process was lost over it.
         """
+        self.start()
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self.stop()
-                self._process = self._started()
             process = self._process
             timer = threading.Timer(seconds, process.kill)
             timer.start()
@@ -103,7 +108,7 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **self._environment},
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", **self._environment},
         )
 
 
