@@ -24,6 +24,7 @@ _WARM_UP = 10
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=int, default=200)
+    parser.add_argument("--label", default="", help="what to call this state of the package")
     parser.add_argument("--out", help="append a line of JSON for each way to this file")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
@@ -34,7 +35,7 @@ def main(argv=None):
         command = [sys.executable, "-m", "benchmarks.search", "--way", way]
         command += ["--models", str(options.models)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        record = json.loads(done.stdout.splitlines()[-1])
+        record = {"label": options.label, **json.loads(done.stdout.splitlines()[-1])}
         print(
             f"{record['backend']}, {options.models} models, {way}: {record['end_mb']:,.0f} MB at "
             f"the end, {record['mb_a_model']:+.2f} MB a model"
