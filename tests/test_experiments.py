@@ -253,7 +253,7 @@ def test_a_set_that_cannot_be_had_is_said_in_a_line_and_not_tried_again(tmp_path
 
     monkeypatch.setattr(tfds, "load", load)
     monkeypatch.setattr(training, "_MISSING", {})
-    monkeypatch.setattr(training, "CACHE", tmp_path)
+    monkeypatch.setattr(datasets, "CACHE", tmp_path)
     for _ in range(2):
         said = runner.run("examples.experiments.training:train", SETTING | {"dataset": "aircraft"})
         assert said == (

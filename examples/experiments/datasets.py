@@ -25,6 +25,8 @@ _TFDS = {
     "aircraft": ("visual_domain_decathlon/aircraft", "train", "validation", 64),
 }
 _SYNTHETIC = ("synthetic_boolean", "synthetic_uniform")
+CACHE = "runs/data"
+"""Where data sets are kept as `NAME.npz`, below the folder from which a script is started."""
 NAMES = ("digits", *_TFDS, "seqmnist", *_SYNTHETIC)
 
 

@@ -25,9 +25,6 @@ from examples.experiments.shuffled import Shuffled
 from keras_benford import score
 from keras_benford.callbacks import Monitor
 
-CACHE = "runs/data"
-"""Where data sets are kept as `NAME.npz`, below the folder from which a script is started."""
-
 _MISSING = {}
 
 
@@ -143,7 +140,7 @@ def dataset(name):
     if name in _MISSING:
         raise OSError(_MISSING[name])
     try:
-        return datasets.load(name, cache=CACHE)
+        return datasets.load(name, cache=datasets.CACHE)
     except OSError as error:
         # Not tried again for each of many runs: to find out takes minutes.
         _MISSING[name] = str(error)

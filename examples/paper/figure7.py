@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from examples.experiments import command, datasets
-from examples.experiments.training import CACHE
+from examples.experiments.datasets import CACHE
 from examples.paper import published
 from keras_benford import digit_counts, mlh
 
