@@ -1,0 +1,63 @@
+"""Train the tasks, once for each seed and share held out, and record what rules are judged by.
+
+    python -m examples.stopping.packages             # fetch the data, once
+    python -m examples.stopping.record --jobs 2      # the development half
+    python -m examples.stopping.record --held-back   # the other half, when the rules are frozen
+
+What is recorded already is not trained again.
+"""
+
+import sys
+
+from examples.experiments import command, runner
+from examples.stopping import tasks
+
+SHARES = (0.0, 0.1, 0.2)
+"""Of the labels that are held out."""
+_FUNCTION = "examples.stopping.trajectory:train"
+_QUICK = ("digits-300",)
+
+
+def main(argv=None):
+    """Make the trainings that are missing."""
+    parser = command.arguments("examples.stopping.record", __doc__)
+    parser.add_argument("--held-back", action="store_true", help="the tasks that are held back")
+    parser.add_argument("--only", nargs="+", metavar="TASK", help="these tasks")
+    parser.add_argument("--seeds", type=runner.positive, default=3, help="how many (default: 3)")
+    args = runner.add_arguments(parser).parse_args(argv)
+    half = tasks.HELD_BACK if args.held_back else tasks.DEVELOPMENT
+    names = [name for name, task in tasks.TASKS.items() if task.half == half]
+    if unknown := set(args.only or ()) - set(names):
+        parser.error(f"--only: expected tasks that are {half}; received {', '.join(unknown)}")
+    path = command.folder(args) / f"{half.replace(' ', '_')}.jsonl"
+    made = settings([n for n in names if not args.only or n in args.only], args.seeds)
+    if args.quick:
+        made = [
+            each | {"epochs": 3, "n": 120} for each in settings(_QUICK, 1) if each["held_out"] < 0.2
+        ]
+    failures = []
+    try:
+        if not args.draw:
+            failures = runner.run_missing(made, _FUNCTION, path, jobs=args.jobs, ray=args.ray)
+    except KeyboardInterrupt:
+        print("interrupted: what is recorded stays, and the next start goes on", file=sys.stderr)
+        sys.exit(130)
+    found = runner.recorded(made, path)
+    print(f"{len(found)} of {len(made)} trainings are recorded in {command.shown(path)}")
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    sys.exit(1 if failures else 0)
+
+
+def settings(names, seeds):
+    """The trainings of tasks: all on the first seed before those on the second."""
+    return [
+        {"task": name, "seed": seed, "held_out": share}
+        for seed in range(seeds)
+        for name in names
+        for share in SHARES
+    ]
+
+
+if __name__ == "__main__":
+    main()

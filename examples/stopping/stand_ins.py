@@ -1,0 +1,55 @@
+"""Training inputs -> inputs that are not trained on: stand-ins for unseen ones, without labels."""
+
+import numpy as np
+
+_LOW, _HIGH = 0.3, 0.7
+_SWAPPED, _NOISE, _PIXELS = 0.3, 0.5, 2
+
+
+def of(x, shape, n, seed):
+    """The stand-ins that inputs of this kind can have, by name: `(n, ...)` each.
+
+    Args:
+        x: `(n_training, ...)` training inputs.
+        shape: the `networks.Shape` of the task.
+        n: how many of each.
+        seed: draws them.
+
+    Returns:
+        A dict: `mixed`, convex mixtures of two (as `ChurnEarlyStopping` makes them); `swapped`,
+        with three in ten of the features, steps or patches taken from another; `noisy`, with
+        Gaussian noise of half a standard deviation; `shifted`, pictures moved by up to two pixels.
+    """
+    rng = np.random.default_rng([seed, 7])
+    first = rng.integers(len(x), size=n)
+    second = (first + rng.integers(1, len(x), size=n)) % len(x)
+    found = {"swapped": _swapped(x[first], x[second], rng)}
+    if shape.n_symbols:
+        return found
+    share = rng.uniform(_LOW, _HIGH, n).astype("float32").reshape(-1, *[1] * (x.ndim - 1))
+    found["mixed"] = share * x[first] + (1 - share) * x[second]
+    noise = rng.standard_normal(x[first].shape).astype("float32")
+    found["noisy"] = x[first] + _NOISE * x.std(axis=0) * noise
+    if x.ndim == 4:
+        found["shifted"] = _shifted(x[first], rng)
+    return found
+
+
+def _swapped(x, other, rng):
+    """Of pictures, whole squares of a quarter of a side; of sequences, whole steps."""
+    if x.ndim == 4:
+        cell = max(1, x.shape[1] // 4)
+        coarse = rng.random((len(x), -(-x.shape[1] // cell), -(-x.shape[2] // cell))) < _SWAPPED
+        mask = coarse.repeat(cell, axis=1).repeat(cell, axis=2)[:, : x.shape[1], : x.shape[2], None]
+    else:
+        mask = rng.random(x.shape[:2]) < _SWAPPED
+        mask = mask.reshape(*mask.shape, *[1] * (x.ndim - 2))
+    return np.where(mask, other, x)
+
+
+def _shifted(x, rng):
+    padded = np.pad(x, ((0, 0), (_PIXELS, _PIXELS), (_PIXELS, _PIXELS), (0, 0)), mode="edge")
+    found = np.empty_like(x)
+    for i, (down, right) in enumerate(rng.integers(2 * _PIXELS + 1, size=(len(x), 2))):
+        found[i] = padded[i, down : down + x.shape[1], right : right + x.shape[2]]
+    return found

@@ -1,0 +1,283 @@
+"""A task, a seed and a share held out -> one training, with all that a rule could want to know.
+
+At every check, the end of an epoch, it records what costs no labels (churn on several probes,
+weights, gradients, training figures), what held-out labels tell, and what the weights of the check
+are worth: alone, as the mean of five checks, and as a moving average. A rule is then a function of
+the record, and no training is made twice.
+
+All of it runs under TensorFlow.
+"""
+
+import collections
+
+import keras
+import numpy as np
+from scipy.special import logsumexp, softmax, xlogy
+
+from examples.experiments.shuffled import Shuffled
+from examples.stopping import networks, signals, stand_ins, tasks
+from keras_benford import inference
+from keras_benford.callbacks import batch_norm
+from keras_benford.callbacks.evidence import Evidence
+from keras_benford.predictions import Predictions, churn_of
+
+PROBE = 2000
+"""At most so many inputs in a probe; mixtures twice as many."""
+AVERAGED = 5
+"""So many checks' weights in a mean; others in `mean3_` and `mean10_`."""
+_BATCH = 500
+_SMALLER = (250, 500, 1000)
+_LAGS = (2, 4)
+_GRADIENTS = 5
+_OTHERS = (3, 10)
+
+
+def train(setting):
+    """The record of one training.
+
+    Args:
+        setting: a dict of `task`, `seed` and `held_out`, the share of the labels that are held out;
+            at wish `epochs` and `n`, for a quick try on less.
+
+    Returns:
+        A dict: `sizes` of the parts, `layers`, the paths of the weights that count, and `checks`, a
+        dict of lists with an entry a check. `…_score` is the accuracy, or 1 minus the share of the
+        variance that is left where there is a number to predict.
+    """
+    keras.utils.clear_session()
+    task, seed = tasks.TASKS[setting["task"]], setting["seed"]
+    data = tasks.load(setting["task"], seed)
+    n = min(setting.get("n", len(data.x)), len(data.x))
+    order = np.random.default_rng([seed, 11]).permutation(n)
+    n_held_out = round(setting["held_out"] * n)
+    held_out, training = order[:n_held_out], order[n_held_out:]
+    x, y = data.x[training], data.y[training]
+    epochs, steps = setting.get("epochs", task.epochs), -(-len(x) // task.batch_size)
+    # The same start for all shares.
+    keras.utils.set_random_seed(seed)
+    network = getattr(networks, task.network)(data.shape, **task.options)
+    loss, metrics = _loss_and_metrics(data.shape.outputs, len(x))
+    network.compile(_optimizer(task, epochs * steps, steps), loss, metrics=metrics)
+    numbered = np.stack([y, np.arange(len(y))], axis=1) if data.shape.outputs else y
+    record = Record(network, data, (x, y), (data.x[held_out], data.y[held_out]), seed)
+    with Shuffled(x, numbered, task.batch_size, seed) as batches:
+        network.fit(batches, shuffle=False, epochs=epochs, callbacks=[record], verbose=0)
+    sizes = {"training": len(x), "held_out": n_held_out, "unseen": len(data.x_unseen)}
+    sizes |= {"scored": len(data.x_scored), "probe": len(record.probes["training"])}
+    layers = [] if n_held_out else [weight.path for weight in record.evidence.selection.counted]
+    return {"sizes": sizes, "layers": layers, "checks": record.checks}
+
+
+def _optimizer(task, n_steps, steps):
+    rate = networks.learning_rate(task.rate, n_steps, task.cosine)
+    # A moving average over about two epochs, beside the weights and without effect on them.
+    average = {"use_ema": True, "ema_momentum": 1 - 1 / (2 * steps)}
+    if task.optimizer == "sgd":
+        return keras.optimizers.SGD(rate, momentum=0.9, **average)
+    if task.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=0.01, **average)
+    return keras.optimizers.Adam(rate, **average)
+
+
+def _loss_and_metrics(n_classes, n):
+    """What to compile with, for labels that come with their examples' numbers."""
+    if not n_classes:
+        return "mse", []
+
+    def loss(pair, logits):
+        return keras.losses.sparse_categorical_crossentropy(pair[:, 0], logits, from_logits=True)
+
+    def accuracy(pair, logits):
+        return keras.metrics.sparse_categorical_accuracy(pair[:, :1], logits)
+
+    return loss, [accuracy, signals.Changes(n)]
+
+
+class Record(keras.callbacks.Callback):
+    """Looks at a network at the end of each epoch.
+
+    Args:
+        network: the network, compiled.
+        data: the task's `tasks.Examples`.
+        training: `(x, y)` that it is trained on.
+        held_out: `(x, y)` that it is not; empty for a training on all labels, of which alone the
+            rules without held-out labels are told.
+        seed: draws the probes.
+
+    Attributes:
+        checks: dict of lists, an entry a check.
+        probes: inputs by name.
+    """
+
+    def __init__(self, network, data, training, held_out, seed):
+        super().__init__()
+        self.checks = {}
+        self._data, self._held_out = data, held_out
+        self._classes = data.shape.outputs > 0
+        x, self._y = (each[:PROBE] for each in training)
+        self.probes = {"training": x, "unseen": data.x_unseen}
+        self._last, inner = networks.last_layer(network)
+        self._run = inference.program(inner, list)
+        self._recent = collections.deque(maxlen=max(AVERAGED, *_OTHERS))
+        self._before, self._shares = {}, {}
+        self.evidence = None
+        if not len(held_out[0]):
+            self.probes |= stand_ins.of(x, data.shape, 2 * PROBE, seed)
+            self.evidence = Evidence(network, frozenset({"weights"}))
+            self._start = _flat(network)
+            batches = np.array_split(np.arange(min(len(x), 32 * _GRADIENTS)), _GRADIENTS)
+            self._batches = [(x[part], self._y[part]) for part in batches]
+
+    def on_epoch_end(self, epoch, logs=None):
+        found = {"loss": logs["loss"]}
+        found |= {key: logs[key] for key in ("accuracy", "changes") if key in logs}
+        found |= self._worth("", weights=None)
+        if len(self._held_out[0]):
+            found |= self._judge("val", *self._held_out)
+        else:
+            found |= self._without_labels(epoch)
+        raw = self.model.get_weights()
+        self._recent.append(raw)
+        found |= self._worth("mean_", self._mean(AVERAGED))
+        if self.evidence is not None:
+            for n in _OTHERS:
+                found |= self._worth(f"mean{n}_", self._mean(n))
+        averages = {id(v): a.numpy() for v, a in self._averages()}
+        found |= self._worth("ema_", [averages.get(id(v), r) for v, r in self._pairs(raw)])
+        self.model.set_weights(raw)
+        for key, value in found.items():
+            self.checks.setdefault(key, []).append(_rounded(value))
+
+    def _mean(self, n):
+        recent = list(self._recent)[-n:]
+        return [np.mean(column, axis=0) for column in zip(*recent, strict=True)]
+
+    def _averages(self):
+        from keras_benford import _keras
+
+        return _keras.averaged_by(self.model.optimizer)
+
+    def _pairs(self, raw):
+        return zip(self.model.weights, raw, strict=True)
+
+    def _worth(self, prefix, weights):
+        """What the weights are worth on both halves of the test part; of means their churn, too."""
+        data = self._data
+        if weights is not None:
+            self.model.set_weights(weights)
+            batch_norm.estimate_anew(self.model, self.probes["training"])
+        outputs = self._outputs(data.x_unseen)[1]
+        found = self._judged(f"{prefix}oracle", outputs, data.y_unseen)
+        found |= self._judge(f"{prefix}test", data.x_scored, data.y_scored)
+        if prefix == "mean_" and self.evidence is not None:
+            of_mean = {"unseen": outputs}
+            of_mean["training"] = self._outputs(self.probes["training"])[1]
+            for name, outputs in of_mean.items():
+                found |= self._churn(f"mean_{name}", outputs, [])
+                # How far a check is from the mean that it is part of.
+                apart = self._between(self._before[name][-1], self._answers(outputs))
+                found[f"apart_{name}"] = apart
+        return found
+
+    def _without_labels(self, epoch):
+        network, found = self.model, {}
+        for name, inputs in self.probes.items():
+            hidden, outputs = self._outputs(inputs)
+            sizes = [n for n in _SMALLER if n < len(inputs)] if name in _PLAIN else []
+            found |= self._churn(name, outputs, sizes)
+            if self._classes:
+                found |= self._softly(name, outputs)
+            if name == "training":
+                found |= self._judged("probe", outputs, self._y)
+                if self._classes:
+                    kernel = keras.ops.convert_to_numpy(self._last.kernel)
+                    gamma = signals.alignment(hidden, outputs, self._y, kernel)
+                    found["gwa_mean"], found["gwa_kurtosis"] = signals.moments(gamma)
+        self.evidence.check_begins(network, epoch, None, {}, inside_epoch=False)
+        weights = _flat(network)
+        found |= {
+            "mlh": self.evidence.mlh,
+            "counts": self.evidence.tallies[:, :9].tolist(),
+            "norm": float(np.linalg.norm(weights)),
+            "distance": float(np.linalg.norm(weights - self._start)),
+        }
+        loss = _loss_of_each if self._classes else _squared_error_of_each
+        gradients = signals.gradients(network, loss, self._batches)
+        found["disparity"] = signals.disparity(gradients)
+        found["gradient"] = float(np.linalg.norm(np.mean(gradients, axis=0)))
+        return found
+
+    def _churn(self, name, outputs, sizes):
+        """Churn since the check before, on the first inputs of a probe only, and over more checks.
+
+        None where predictions have collapsed.
+        """
+        now = self._answers(outputs)
+        before = self._before.setdefault(name, collections.deque(maxlen=max(_LAGS)))
+        found = {f"churn_{name}": self._of(before, 1, now)}
+        if name in _PLAIN:
+            found |= {f"churn_{name}_lag{lag}": self._of(before, lag, now) for lag in _LAGS}
+        found |= {f"churn_{name}_{n}": self._of(before, 1, now, n) for n in sizes}
+        before.append(now)
+        return found
+
+    def _softly(self, name, outputs):
+        """How much probabilities moved since the check before, and how sure the network is."""
+        now = softmax(outputs.astype(np.float64), axis=1)
+        before = self._shares.get(name)
+        self._shares[name] = now
+        moved = None if before is None else float(np.abs(now - before).sum(axis=1).mean() / 2)
+        found = {f"moved_{name}": moved}
+        if name in _PLAIN:
+            found[f"confidence_{name}"] = float(now.max(axis=1).mean())
+            found[f"entropy_{name}"] = float(-xlogy(now, now).sum(axis=1).mean())
+        return found
+
+    def _of(self, before, lag, now, n=None):
+        return self._between(before[-lag][:n], now[:n]) if len(before) >= lag else None
+
+    def _between(self, before, after):
+        kind = "classes" if self._classes else "numbers"
+        n_classes = self._data.shape.outputs
+        churn = churn_of(*(Predictions(kind, each, n_classes) for each in (before, after)))
+        return None if np.isnan(churn) else churn
+
+    def _answers(self, outputs):
+        return outputs.argmax(axis=1) if self._classes else outputs
+
+    def _judge(self, name, x, y):
+        return self._judged(name, self._outputs(x)[1], y)
+
+    def _judged(self, name, outputs, y):
+        if self._classes:
+            right = outputs.argmax(axis=1) == y
+            logits = outputs.astype(np.float64)
+            loss = np.mean(logsumexp(logits, axis=1) - logits[np.arange(len(y)), y])
+            return {f"{name}_loss": float(loss), f"{name}_score": float(right.mean())}
+        loss = float(np.mean((outputs[:, 0] - y) ** 2))
+        return {f"{name}_loss": loss, f"{name}_score": 1 - loss / float(np.var(y))}
+
+    def _outputs(self, x):
+        """What goes into the last layer, and what comes out."""
+        return inference.in_batches(self._run, x, _BATCH, np.asarray)
+
+
+_PLAIN = ("training", "unseen")
+
+
+def _loss_of_each(labels, logits):
+    return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+
+
+def _squared_error_of_each(numbers, outputs):
+    return (outputs[:, 0] - numbers) ** 2
+
+
+def _flat(network):
+    return np.concatenate([weight.numpy().ravel() for weight in network.trainable_variables])
+
+
+def _rounded(value):
+    if isinstance(value, float):
+        return float(f"{value:.5g}")
+    return value

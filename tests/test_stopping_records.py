@@ -1,0 +1,150 @@
+"""What is recorded of the trainings by which rules of stopping are judged."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+from examples.stopping import signals, stand_ins, tasks
+from examples.stopping.networks import Shape
+from tests.backends import needs_tensorflow
+
+
+def test_the_two_halves_share_no_data_and_no_network():
+    def used(half):
+        of_half = [task for task in tasks.TASKS.values() if task.half == half]
+        names = {task.data.removesuffix("-rows").removesuffix("_mnist") for task in of_half}
+        kinds = {
+            (task.network, task.options.get("activation"), task.options.get("kind"))
+            for task in of_half
+        }
+        return len(of_half), names, kinds
+
+    n, names, kinds = used(tasks.DEVELOPMENT)
+    n_others, other_names, other_kinds = used(tasks.HELD_BACK)
+    assert min(n, n_others) >= 12
+    assert not names & other_names
+    assert not kinds & other_kinds
+    assert len({network for network, *_ in kinds | other_kinds}) >= 6
+
+
+def test_labels_are_spoilt_as_the_task_says():
+    for name, expected in (("digits-300", 0.0), ("digits-600-noise20", 0.2 * 0.9)):
+        data, again = tasks.load(name, 3), tasks.load(name, 3)
+        np.testing.assert_array_equal(data.x, again.x)
+        np.testing.assert_array_equal(data.y, again.y)
+        assert not {each.tobytes() for each in data.x} & {each.tobytes() for each in data.x_scored}
+        from sklearn.datasets import load_digits
+
+        right = {each.tobytes(): y for each, y in zip(*_digits(load_digits), strict=True)}
+        wrong = np.mean([right[x.tobytes()] != y for x, y in zip(data.x, data.y, strict=True)])
+        assert wrong == pytest.approx(expected, abs=0.05)
+        assert (data.y_scored == [right[x.tobytes()] for x in data.x_scored]).all()
+
+
+def _digits(load_digits):
+    x, y = load_digits(return_X_y=True)
+    return (x / 16).astype("float32"), y
+
+
+def test_stand_ins_are_made_of_training_inputs():
+    rng = np.random.default_rng(0)
+    x = rng.random((30, 8, 8, 1)).astype("float32")
+    found = stand_ins.of(x, Shape((8, 8, 1), 10), 50, seed=0)
+    assert found.keys() == {"mixed", "swapped", "noisy", "shifted"}
+    assert all(each.shape == (50, 8, 8, 1) for each in found.values())
+    assert np.isin(found["swapped"], x).all()
+    assert np.isin(found["shifted"], x).all()
+    assert found["mixed"].min() >= 0
+    assert found["mixed"].max() <= 1
+    symbols = rng.integers(5, size=(30, 6)).astype("int32")
+    (only,) = stand_ins.of(symbols, Shape((6,), 3, n_symbols=5), 50, seed=0).values()
+    assert only.dtype == np.int32
+
+
+def test_alignment_is_the_cosine_of_the_weights_and_minus_their_gradient():
+    rng = np.random.default_rng(0)
+    hidden, kernel = rng.normal(size=(5, 4)), rng.normal(size=(4, 3))
+    labels, bias = rng.integers(3, size=5), rng.normal(size=3)
+
+    def loss(kernel, i):
+        logits = hidden[i] @ kernel + bias
+        return np.log(np.exp(logits).sum()) - logits[labels[i]]
+
+    found = signals.alignment(hidden, hidden @ kernel + bias, labels, kernel)
+    for i, gamma in enumerate(found):
+        gradient = np.zeros_like(kernel)
+        for place in np.ndindex(kernel.shape):
+            step = np.zeros_like(kernel)
+            step[place] = 1e-5
+            gradient[place] = (loss(kernel + step, i) - loss(kernel - step, i)) / 2e-5
+        norms = np.linalg.norm(gradient) * np.linalg.norm(kernel)
+        assert gamma == pytest.approx(-(gradient * kernel).sum() / norms, abs=1e-6)
+
+
+def test_moments_and_disparity_are_as_worked_out_by_hand():
+    assert signals.moments(np.array([-1.0, 1.0, -1.0, 1.0])) == (0.0, -2.0)
+    assert signals.moments(np.ones(3)) == (1.0, 0.0)
+    # Distances 5, 5 and 0.
+    gradients = [np.zeros(2), np.array([3.0, 4.0]), np.array([0.0, 0.0])]
+    assert signals.disparity(gradients) == pytest.approx(10 / 3)
+
+
+@needs_tensorflow  # what the records are made under
+class TestUnderTensorFlow:
+    def test_changed_answers_are_counted_from_epoch_to_epoch(self):
+        metric = signals.Changes(4)
+        labels = np.array([[7, 0], [7, 1], [7, 2], [7, 3]])
+        logits = np.eye(3)
+        metric.update_state(labels, logits[[0, 1, 2, 0]])
+        metric.reset_state()
+        metric.update_state(labels[[2, 0]], logits[[2, 1]])
+        metric.update_state(labels[[1, 3]], logits[[1, 2]])
+        assert float(metric.result()) == 2
+
+    def test_the_gradient_of_a_batch_is_that_of_its_scaled_loss(self):
+        network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+        network.set_weights([np.array([[2.0]])])
+        x, y = np.array([[1.0], [3.0]]), np.zeros(2)
+
+        def loss(y, outputs):
+            return (outputs[:, 0] - y) ** 2
+
+        (found,) = signals.gradients(network, loss, [(x, y)])
+        # Losses 4 and 36 with a spread of 16; the mean's gradient is 2 · 2 · (1 + 9) / 2.
+        assert found == pytest.approx([20 / 16])
+
+    @pytest.mark.filterwarnings("ignore:MLH of")
+    def test_a_record_has_all_that_rules_ask_for(self):
+        from examples.stopping import trajectory
+
+        setting = {"task": "digits-300", "seed": 0, "epochs": 3, "n": 120}
+        alone, beside = (trajectory.train({**setting, "held_out": h}) for h in (0.0, 0.1))
+        assert json.loads(json.dumps(alone)) == alone
+        assert alone["sizes"]["training"] == 120
+        assert (beside["sizes"]["training"], beside["sizes"]["held_out"]) == (108, 12)
+        checks = alone["checks"]
+        assert {len(values) for values in checks.values()} == {3}
+        assert checks["churn_training"][0] is None
+        for name in ("mlh", "test_score", "mean_test_score", "ema_test_score", "gwa_mean"):
+            assert np.isfinite(checks[name]).all()
+        # Of one check the mean is the check itself.
+        assert checks["mean_test_score"][0] == checks["test_score"][0]
+        assert "val_score" not in checks
+        assert {"val_loss", "val_score"} <= beside["checks"].keys()
+
+    def test_a_quick_try_records_and_the_next_start_has_nothing_to_do(self, tmp_path):
+        command = [sys.executable, "-m", "examples.stopping.record", "--quick", "--out", tmp_path]
+        for _ in range(2):
+            done = subprocess.run(
+                command, capture_output=True, text=True, cwd=Path(__file__).parents[1]
+            )
+            assert done.returncode == 0, done.stderr
+            assert done.stdout.startswith("2 of 2 trainings are recorded in ")
+        assert len((tmp_path / "development.jsonl").read_text().splitlines()) == 2
