@@ -173,7 +173,6 @@ class WeightsMLH(keras.metrics.Metric):
             return ops.cast(self._at_reset, self.dtype)
         return self._of_weights()
 
-    @backends.outside_graphs
     def _of_weights(self):
         # Anew each time, which in a graph is once: layers may be added, quantised, adapted.
         which = {"include": self.include, "exclude": self.exclude}
@@ -182,14 +181,9 @@ class WeightsMLH(keras.metrics.Metric):
         except NothingCountsError as error:
             self._warn_once(str(error).removeprefix("`model`: ").removesuffix("."))
             return ops.cast(float("nan"), self.dtype)
-        values = [weight.value() for weight in selection.counted]
         with backends.with_64_bits():
-            tallies = tensors.tally_where_they_lie(values, self.model)
-            xp = np if isinstance(tallies, np.ndarray) else ops
-            tally = xp.sum(tallies, axis=0)
-            # Of broken weights no digit counts, and MLH without digits is NaN.
-            counts = xp.where(tally[10] == 0, tally[:9], 0)
-            return ops.cast(statistics.mlh(counts), self.dtype)
+            value = _mlh_of([weight.value() for weight in selection.counted], self.model)
+            return ops.cast(value, self.dtype)
 
     def _warn_once(self, why):
         if not self._warned:
@@ -198,3 +192,13 @@ class WeightsMLH(keras.metrics.Metric):
 
     def get_config(self):
         return {**super().get_config(), "include": self.include, "exclude": self.exclude}
+
+
+@backends.outside_graphs
+def _mlh_of(values, model):
+    """MLH of a model's weights, a number or a tensor; NaN where one of them is not finite."""
+    tallies = tensors.tally_where_they_lie(values, model)
+    xp = np if isinstance(tallies, np.ndarray) else ops
+    tally = xp.sum(tallies, axis=0)
+    # Of broken weights no digit counts, and MLH without digits is NaN.
+    return statistics.mlh(xp.where(tally[10] == 0, tally[:9], 0))
