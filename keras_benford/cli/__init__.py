@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Whoever read this has had enough, as `head` has.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
-        from keras_benford.weights.hdf5 import printable
+        from keras_benford._messages import printable
 
         print(f"keras-benford: {printable(' '.join(str(error).split()))}", file=sys.stderr)
         return 2

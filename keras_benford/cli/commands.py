@@ -8,11 +8,11 @@ import io
 import math
 import sys
 
+from keras_benford._messages import printable
 from keras_benford.cli import output
 from keras_benford.cli.files import expand
 from keras_benford.cli.many import Result, score_many
 from keras_benford.digits.arrays import available_cores
-from keras_benford.weights.hdf5 import printable
 
 _SORTED_BY = {
     "mlh": lambda part: part.mlh,

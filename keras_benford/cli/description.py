@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from keras_benford import weights
+from keras_benford._messages import printable
 from keras_benford.cli.many import one_line
 from keras_benford.scoring import tables
 from keras_benford.selection import default_of
-from keras_benford.weights.hdf5 import printable
 
 
 def described(path: str) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
+from keras_benford._messages import printable
 from keras_benford.digits import streams
 from keras_benford.scoring import Score, score_file
-from keras_benford.weights.hdf5 import printable
 
 Advance = Callable[[int, int], None] | None
 

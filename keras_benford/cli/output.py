@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_benford._console import ANY_WIDTH, PlainConsole, encodable, encoding_of
+from keras_benford._messages import printable
 from keras_benford.cli.many import Result
 from keras_benford.scoring import Comparison, Score, tables
-from keras_benford.weights.hdf5 import printable
 
 
 def as_dict(result: Result, accuracy: float | None = None) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from html import escape
 
 from keras_benford import __version__
+from keras_benford._messages import printable
 from keras_benford.cli import output
 from keras_benford.cli.many import Result
 from keras_benford.cli.pictures import svg_of
 from keras_benford.measures import CRITERIA
 from keras_benford.scoring import Comparison, tables
-from keras_benford.weights.hdf5 import printable
 
 _PICTURES_OF_EACH_UP_TO = 20
 _TOGETHER_UP_TO = 6

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rich.table import Table
 
 from keras_benford._console import TextConsole
+from keras_benford._messages import printable
 from keras_benford.information.ranking import Ranking
 from keras_benford.information.report import READING, Report
-from keras_benford.weights.hdf5 import printable
 
 
 def text_of_report(report: Report, *, reading: bool = True) -> str:

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from keras_benford import weights as stored
+from keras_benford._messages import printable
 from keras_benford.digits import streams
 from keras_benford.digits.arrays import available_cores
 from keras_benford.scoring.comparison import Comparison, compare
 from keras_benford.scoring.results import LayerScore, Score
 from keras_benford.selection import Patterns, Weight, select, select_stored
-from keras_benford.weights.hdf5 import printable
 
 __all__ = ["Comparison", "LayerScore", "Score", "compare", "count", "score", "score_file"]
 

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_benford import _isolation
+from keras_benford._messages import printable
 from keras_benford.weights import layouts
 from keras_benford.weights.arrays import InMemory, StoredArray, mark_copies
-from keras_benford.weights.hdf5 import printable
 
 SECONDS = 120.0
 """How long TensorFlow may take to start and list what is there, or to read one variable."""

@@ -11,11 +11,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_benford._messages import listed
+from keras_benford._messages import listed, printable
 from keras_benford.weights import folders, keras3, legacy, lora, tensorflowjs
 from keras_benford.weights.archive import MOST_JSON, parse_json, read_archive
 from keras_benford.weights.arrays import StoredArray
-from keras_benford.weights.hdf5 import Group, printable, read_tree
+from keras_benford.weights.hdf5 import Group, read_tree
 from keras_benford.weights.other_formats import CORE_ML, pointer_in, what_it_is
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"

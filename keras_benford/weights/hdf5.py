@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from keras_benford import _isolation
+from keras_benford._messages import printable
 from keras_benford.weights.arrays import CHUNK, InMemory, Range, fill, rechunked
 
 SECONDS = 10.0
@@ -66,11 +67,6 @@ class Group:
 
 
 _NOTHING = Group()
-
-
-def printable(text: str) -> str:
-    """A file's name for something, with escapes for what would break a line or a terminal."""
-    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def read_tree(path: str, *, start: int = 0, length: int | None = None, into: Group | None = None):

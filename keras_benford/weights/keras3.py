@@ -27,9 +27,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from keras_benford._messages import printable
 from keras_benford.weights import layouts
 from keras_benford.weights.arrays import StoredArray
-from keras_benford.weights.hdf5 import Group, printable
+from keras_benford.weights.hdf5 import Group
 
 _RNN = ("SimpleRNN", "LSTM", "GRU", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D")
 _LAYERS_IN_KERAS_2 = "_layer_checkpoint_dependencies"

@@ -24,9 +24,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford._messages import printable
 from keras_benford.weights import keras3, legacy, lora
 from keras_benford.weights.arrays import CHUNK, StoredArray, fill
-from keras_benford.weights.hdf5 import Dataset, Group, printable
+from keras_benford.weights.hdf5 import Dataset, Group
 from keras_benford.weights.other_formats import pointer_in
 from keras_benford.weights.safetensors import MOST_ARRAYS
 
