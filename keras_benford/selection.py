@@ -331,12 +331,13 @@ def _weights(model):
             f"`model`: expected a Keras model or layer; received {type(model).__name__}; "
             "do pass the model itself."
         )
-    if not model.weights:
+    weights = model.weights
+    if not weights:
         raise ValueError(
             f"`model`: expected a built model; received {model.name!r}, which has no weights yet; "
             "do call it on data, give it an `Input` or call `model.build(input_shape)`."
         )
-    return model.weights
+    return weights
 
 
 def unique_paths(paths: Iterable[str]) -> list[str]:
@@ -354,14 +355,14 @@ def unique_paths(paths: Iterable[str]) -> list[str]:
 
 def _owners(model):
     """Map each variable's id to the innermost layer that holds it."""
+    layers = _keras.flat_layers(model)
+    # Asked of each layer once: it gathers them from all that the layer holds.
+    held = {id(layer): [id(weight) for weight in layer.weights] for layer in layers}
     owners = {}
-    for layer in _keras.flat_layers(model):
-        inner = {
-            id(weight)
-            for child in _keras.flat_layers(layer, include_self=False, recursive=False)
-            for weight in child.weights
-        }
-        owners.update((id(w), layer) for w in layer.weights if id(w) not in inner)
+    for layer in layers:
+        children = _keras.flat_layers(layer, include_self=False, recursive=False)
+        inner = {weight for child in children for weight in held[id(child)]}
+        owners.update((weight, layer) for weight in held[id(layer)] if weight not in inner)
     return owners
 
 
