@@ -7,12 +7,12 @@ _SWAPPED, _NOISE, _PIXELS = 0.3, 0.5, 2
 
 
 def of(x, shape, n, seed):
-    """The stand-ins that inputs of this kind can have, by name: `(n, ...)` each.
+    """The stand-ins that inputs of this kind can have, by name.
 
     Args:
         x: `(n_training, ...)` training inputs.
         shape: the `networks.Shape` of the task.
-        n: how many of each.
+        n: how many of each; twice as many mixtures.
         seed: draws them.
 
     Returns:
@@ -21,13 +21,15 @@ def of(x, shape, n, seed):
         Gaussian noise of half a standard deviation; `shifted`, pictures moved by up to two pixels.
     """
     rng = np.random.default_rng([seed, 7])
-    first = rng.integers(len(x), size=n)
-    second = (first + rng.integers(1, len(x), size=n)) % len(x)
+    first = rng.integers(len(x), size=2 * n)
+    second = (first + rng.integers(1, len(x), size=2 * n)) % len(x)
+    share = rng.uniform(_LOW, _HIGH, 2 * n).astype("float32").reshape(-1, *[1] * (x.ndim - 1))
+    mixed = share * x[first] + (1 - share) * x[second]
+    first, second = first[:n], second[:n]
     found = {"swapped": _swapped(x[first], x[second], rng)}
     if shape.n_symbols:
         return found
-    share = rng.uniform(_LOW, _HIGH, n).astype("float32").reshape(-1, *[1] * (x.ndim - 1))
-    found["mixed"] = share * x[first] + (1 - share) * x[second]
+    found["mixed"] = mixed
     noise = rng.standard_normal(x[first].shape).astype("float32")
     found["noisy"] = x[first] + _NOISE * x.std(axis=0) * noise
     if x.ndim == 4:

@@ -15,7 +15,7 @@ from examples.stopping import networks, packages
 DEVELOPMENT, HELD_BACK = "development", "held back"
 # At most so many inputs for the probe of unseen ones and the choice of the best check, and at most
 # so many to score.
-N_UNSEEN, N_SCORED = 2000, 4000
+N_UNSEEN, N_SCORED = 2000, 2000
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """A task, a seed and a share held out -> one training, with all that a rule could want to know.
 
 At every check, the end of an epoch, it records what costs no labels (churn on several probes,
-weights, gradients, training figures), what held-out labels tell, and what the weights of the check
-are worth: alone, as the mean of five checks, and as a moving average. A rule is then a function of
-the record, and no training is made twice.
+weights, gradients, training figures) or what held-out labels tell, and what the weights of the
+check are worth: alone, as the mean of five checks, and as a moving average. A rule is then a
+function of the record, and no training is made twice.
 
 All of it runs under TensorFlow.
 """
@@ -16,13 +16,13 @@ from scipy.special import logsumexp, softmax, xlogy
 
 from examples.experiments.shuffled import Shuffled
 from examples.stopping import networks, signals, stand_ins, tasks
-from keras_benford import inference
+from keras_benford import _keras, inference
 from keras_benford.callbacks import batch_norm
 from keras_benford.callbacks.evidence import Evidence
 from keras_benford.predictions import Predictions, churn_of
 
 PROBE = 2000
-"""At most so many inputs in a probe; mixtures twice as many."""
+"""At most so many inputs in a probe; mixtures twice as many, as in the library."""
 AVERAGED = 5
 """So many checks' weights in a mean; others in `mean3_` and `mean10_`."""
 _BATCH = 500
@@ -122,28 +122,31 @@ class Record(keras.callbacks.Callback):
         self._before, self._shares = {}, {}
         self.evidence = None
         if not len(held_out[0]):
-            self.probes |= stand_ins.of(x, data.shape, 2 * PROBE, seed)
+            self.probes |= stand_ins.of(x, data.shape, PROBE, seed)
             self.evidence = Evidence(network, frozenset({"weights"}))
             self._start = _flat(network)
             batches = np.array_split(np.arange(min(len(x), 32 * _GRADIENTS)), _GRADIENTS)
             self._batches = [(x[part], self._y[part]) for part in batches]
 
     def on_epoch_end(self, epoch, logs=None):
+        data, (x, y) = self._data, self._held_out
         found = {"loss": logs["loss"]}
         found |= {key: logs[key] for key in ("accuracy", "changes") if key in logs}
-        found |= self._worth("", weights=None)
-        if len(self._held_out[0]):
-            found |= self._judge("val", *self._held_out)
-        else:
-            found |= self._without_labels(epoch)
+        found |= self._judge("test", data.x_scored, data.y_scored)
+        found |= self._judge("val", x, y) if len(x) else self._without_labels(epoch)
         raw = self.model.get_weights()
         self._recent.append(raw)
-        found |= self._worth("mean_", self._mean(AVERAGED))
-        if self.evidence is not None:
-            for n in _OTHERS:
-                found |= self._worth(f"mean{n}_", self._mean(n))
-        averages = {id(v): a.numpy() for v, a in self._averages()}
-        found |= self._worth("ema_", [averages.get(id(v), r) for v, r in self._pairs(raw)])
+        self._take(self._mean(AVERAGED))
+        found |= self._judge("mean_test", data.x_scored, data.y_scored)
+        if not len(x):
+            found |= self._churn_of_mean()
+            averages = {id(v): a.numpy() for v, a in _keras.averaged_by(self.model.optimizer)}
+            pairs = zip(self.model.weights, raw, strict=True)
+            others = {f"mean{n}": self._mean(n) for n in _OTHERS}
+            others["ema"] = [averages.get(id(variable), value) for variable, value in pairs]
+            for name, weights in others.items():
+                self._take(weights)
+                found |= self._judge(f"{name}_test", data.x_scored, data.y_scored)
         self.model.set_weights(raw)
         for key, value in found.items():
             self.checks.setdefault(key, []).append(_rounded(value))
@@ -152,31 +155,17 @@ class Record(keras.callbacks.Callback):
         recent = list(self._recent)[-n:]
         return [np.mean(column, axis=0) for column in zip(*recent, strict=True)]
 
-    def _averages(self):
-        from keras_benford import _keras
+    def _take(self, weights):
+        self.model.set_weights(weights)
+        batch_norm.estimate_anew(self.model, self.probes["training"])
 
-        return _keras.averaged_by(self.model.optimizer)
-
-    def _pairs(self, raw):
-        return zip(self.model.weights, raw, strict=True)
-
-    def _worth(self, prefix, weights):
-        """What the weights are worth on both halves of the test part; of means their churn, too."""
-        data = self._data
-        if weights is not None:
-            self.model.set_weights(weights)
-            batch_norm.estimate_anew(self.model, self.probes["training"])
-        outputs = self._outputs(data.x_unseen)[1]
-        found = self._judged(f"{prefix}oracle", outputs, data.y_unseen)
-        found |= self._judge(f"{prefix}test", data.x_scored, data.y_scored)
-        if prefix == "mean_" and self.evidence is not None:
-            of_mean = {"unseen": outputs}
-            of_mean["training"] = self._outputs(self.probes["training"])[1]
-            for name, outputs in of_mean.items():
-                found |= self._churn(f"mean_{name}", outputs, [])
-                # How far a check is from the mean that it is part of.
-                apart = self._between(self._before[name][-1], self._answers(outputs))
-                found[f"apart_{name}"] = apart
+    def _churn_of_mean(self):
+        """Churn of the mean of five checks, and how far the last of them is from it."""
+        found = {}
+        for name in _PLAIN:
+            outputs = self._outputs(self.probes[name])[1]
+            found |= self._churn(f"mean_{name}", outputs, [])
+            found[f"apart_{name}"] = self._between(self._before[name][-1], self._answers(outputs))
         return found
 
     def _without_labels(self, epoch):
@@ -187,6 +176,8 @@ class Record(keras.callbacks.Callback):
             found |= self._churn(name, outputs, sizes)
             if self._classes:
                 found |= self._softly(name, outputs)
+            if name == "unseen":
+                found |= self._judged("oracle", outputs, self._data.y_unseen)
             if name == "training":
                 found |= self._judged("probe", outputs, self._y)
                 if self._classes:
