@@ -1,0 +1,181 @@
+"""What each way of stopping loses, and what it costs: tables and pictures of the records.
+
+    python -m examples.stopping.verdict
+
+It draws `development` and `held_back`: as a table of all ways, by what is hard about a task, with
+the worst cases by name; the picture sets regret against cost, and ranks the ways.
+"""
+
+import argparse
+import pathlib
+
+import matplotlib
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from examples.experiments import command, records
+from examples.stopping import catalogue, compared, tasks
+
+REFERENCE = "val_loss of 10%, patience 8"
+_COLOURS = {
+    catalogue.NOTHING: "#0072b2",
+    catalogue.TRAINING: "#009e73",
+    catalogue.UNSEEN: "#d55e00",
+    catalogue.HELD_OUT: "#555555",
+}
+
+
+def main(argv=None):
+    """Draw both halves, as far as they are recorded."""
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.stopping.verdict", description=__doc__.splitlines()[0]
+    )
+    folder = command.results("stopping")
+    parser.add_argument("--out", type=pathlib.Path, default=folder, help="folder of the records")
+    args = parser.parse_args(argv)
+    for half in (tasks.DEVELOPMENT, tasks.HELD_BACK):
+        path = args.out / f"{half.replace(' ', '_')}.jsonl"
+        of_half = records.read(path)
+        found = compared.regrets(catalogue.all_ways(), of_half)
+        if found.tasks:
+            text = draw(found, half, path.with_suffix(".png"), of_half)
+            path.with_suffix(".md").write_text(text, encoding="utf-8")
+            print(f"written: {command.shown(path.with_suffix(''))}.md and .png")
+
+
+def draw(found, half, picture, of_half):
+    """The text of a half of the tasks; its picture is written to a path."""
+    some = [name for name in catalogue.MAIN if name in found.points]
+    _picture({name: found for name in some}, found, picture)
+    n_seeds = next(iter(found.points.values())).shape[1]
+    minutes = sum(record["seconds"] for record in of_half) / 60
+    return "\n\n".join(
+        [
+            f"# What ways of stopping lose: {len(found.tasks)} tasks, {half}",
+            f"{n_seeds} seeds; {len(of_half)} trainings, {minutes:.0f} minutes of one core in all. "
+            "Regret is in points of the test score, against the best check of the training on all "
+            "labels; negative is better than that check. Intervals are 95 % over tasks and seeds. "
+            "Cost is the training steps, as a share of the whole training on all labels.",
+            _table(found, some),
+            "## Every way",
+            _table(found, list(found.points)),
+            "## By what is hard",
+            _families(found, some),
+            "## Worst tasks",
+            _worst(found, some),
+            "",
+        ]
+    )
+
+
+def _table(found, names):
+    reference = found.points[REFERENCE]
+    corrected = dict(
+        zip(
+            names,
+            compared.holm([compared.p_value(found.points[n], reference) for n in names]),
+            strict=True,
+        )
+    )
+    rows = []
+    for name in sorted(names, key=lambda n: np.nanmean(found.points[n])):
+        points = found.points[name]
+        means = compared.of_tasks(points)
+        low, high = compared.interval(points)
+        gains = (reference - points)[np.isfinite(points).all(axis=1)]
+        low_gain, high_gain = compared.interval(gains)
+        p = corrected[name]
+        rows.append(
+            [
+                name,
+                len(means),
+                f"{means.mean():.1f} ({low:.1f} to {high:.1f})",
+                f"{np.median(means):.1f}",
+                f"{compared.worst_quarter(points):.1f}",
+                f"{means.max():.1f}",
+                f"{np.nanmean(found.costs[name]):.2f}",
+                ""
+                if name == REFERENCE
+                else f"{gains.mean():.1f} ({low_gain:.1f} to {high_gain:.1f})",
+                "" if np.isnan(p) else f"{p:.3f}",
+            ]
+        )
+    header = ["way", "tasks", "mean regret", "median", "worst quarter", "worst", "cost"]
+    return command.markdown([*header, f"better than {REFERENCE}", "p (Holm)"], rows)
+
+
+def _families(found, names):
+    groups = {}
+    for i, name in enumerate(found.tasks):
+        task = tasks.TASKS[name]
+        groups.setdefault(task.family, []).append(i)
+        groups.setdefault(task.kind, []).append(i)
+    rows = [
+        [name, *(_mean(found.points[name][chosen]) for chosen in groups.values())] for name in names
+    ]
+    header = ["way", *(f"{group} ({len(chosen)})" for group, chosen in groups.items())]
+    return command.markdown(header, rows)
+
+
+def _mean(points):
+    means = compared.of_tasks(points)
+    return f"{means.mean():.1f}" if len(means) else ""
+
+
+def _worst(found, names):
+    rows = []
+    for name in names:
+        means = found.points[name].mean(axis=1)
+        worst = [i for i in np.argsort(-means) if np.isfinite(means[i])][:3]
+        rows.append([name, "; ".join(f"{found.tasks[i]} {means[i]:.1f}" for i in worst)])
+    return command.markdown(["way", "worst three"], rows)
+
+
+def _picture(some, found, path):
+    """Regret against cost with intervals, and mean ranks with their critical difference."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 6), width_ratios=(3, 2))
+    needs = {way.name: way.needs for way in catalogue.all_ways()}
+    for number, name in enumerate(some, 1):
+        points = found.points[name]
+        mean, cost = compared.of_tasks(points).mean(), np.nanmean(found.costs[name])
+        low, high = compared.interval(points)
+        left.errorbar(
+            cost,
+            mean,
+            [[mean - low], [high - mean]],
+            fmt="o",
+            color=_COLOURS[needs[name]],
+            capsize=3,
+        )
+        left.annotate(str(number), (cost, mean), xytext=(5, 4), textcoords="offset points")
+    left.axhline(0, color="black", linewidth=0.8)
+    left.set_xlabel("training steps, as a share of the whole training")
+    left.set_ylabel("regret: points of test score below the best check")
+    handles = [
+        plt.Line2D([], [], marker="o", linestyle="", color=c, label=n) for n, c in _COLOURS.items()
+    ]
+    left.legend(handles=handles, title="takes", frameon=False)
+    ranked, difference = compared.ranks({name: found.points[name] for name in catalogue.RANKED})
+    order = sorted(ranked, key=ranked.get)
+    for row, name in enumerate(order):
+        right.plot(
+            [ranked[name] - difference / 2, ranked[name] + difference / 2],
+            [row, row],
+            color=_COLOURS[needs[name]],
+        )
+        right.plot(ranked[name], row, "o", color=_COLOURS[needs[name]])
+    right.set_yticks(range(len(order)), order)
+    right.invert_yaxis()
+    right.set_xlabel("mean rank over tasks, 1 is best; bars that do not meet differ (Nemenyi, 5 %)")
+    legend = "\n".join(f"{number} {name}" for number, name in enumerate(some, 1))
+    figure.text(0.01, -0.01, legend, va="top", fontsize=9)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
