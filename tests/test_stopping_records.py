@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import pytest
 
+import keras_benford
+
 pytest.importorskip("sklearn")
 
 from examples.stopping import signals, stand_ins, tasks
@@ -144,6 +146,20 @@ class TestUnderTensorFlow:
         assert checks["mean_test_score"][0] == checks["test_score"][0]
         assert "val_score" not in checks
         assert {"val_loss", "val_score"} <= beside["checks"].keys()
+
+    def test_the_start_is_scaled_and_random_numbers_of_its_spread_have_its_mlh(self):
+        from examples.stopping import why_mlh
+
+        setting = {"task": "digits-300", "seed": 0, "decay": 0.0, "epochs": 1}
+        once, twice = (why_mlh.train({**setting, "scale": scale}) for scale in (1.0, 2.0))
+        assert twice["spread"][0] == pytest.approx(2 * once["spread"][0], rel=1e-4)
+        assert {len(values) for values in once.values()} == {2}
+        layer = keras.Sequential([keras.Input((300,)), keras.layers.Dense(300)])
+        values = np.random.default_rng(0).normal(0, 0.07, (300, 300))
+        layer.set_weights([values, np.zeros(300)])
+        scored = keras_benford.score(layer)
+        assert why_mlh.mlh_if_random(scored) == pytest.approx(scored.mlh_if_gaussian)
+        assert why_mlh.mlh_if_random(scored) == pytest.approx(scored.mlh, abs=0.01)
 
     def test_a_quick_try_records_and_the_next_start_has_nothing_to_do(self, tmp_path):
         command = [sys.executable, "-m", "examples.stopping.record", "--quick", "--out", tmp_path]

@@ -1,0 +1,180 @@
+"""Why MLH works where it does: does its peak follow the optimum, or the scale of the weights?
+
+Networks start from weights of several scales and train with and without weight decay. If MLH told
+of generalisation its highest check would lie where the test score is best, whatever the scale. If
+it told of the scale it would follow the MLH that random numbers with the same spread as the weights
+of each layer have, which depends on where the spread lies between two powers of ten.
+
+    python -m examples.stopping.why_mlh --jobs 2
+"""
+
+import keras
+import matplotlib
+import numpy as np
+from scipy import stats
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt
+
+from examples.experiments import command
+from examples.stopping import networks, tasks
+from keras_benford import context, score, statistics
+from keras_benford.selection import select
+
+SCALES = (0.3, 0.5, 1.0, 2.0, 4.0)
+DECAYS = (0.0, 0.5)
+"""AdamW's: over 2,000 steps of 0.001 the second one takes 63 % of a weight that nothing moves."""
+TASKS = ("digits-300", "digits-600-noise20", "mnist-1000")
+_QUICK = {"scales": (1.0, 4.0), "tasks": TASKS[:1], "epochs": 8}
+
+
+def settings(runs, quick, out):
+    """The stages of the script: its trainings alone."""
+    scales, names = (_QUICK["scales"], _QUICK["tasks"]) if quick else (SCALES, TASKS)
+    made = [
+        {"task": name, "seed": seed, "scale": scale, "decay": decay}
+        for seed in range(runs)
+        for name in names
+        for scale in scales
+        for decay in (DECAYS[:1] if quick else DECAYS)
+    ]
+    if quick:
+        made = [each | {"epochs": _QUICK["epochs"]} for each in made]
+    return [(out / "why_mlh.jsonl", "examples.stopping.why_mlh:train", made)]
+
+
+def train(setting):
+    """The record of one training.
+
+    Args:
+        setting: a dict of `task`, `seed`, `scale`, a factor of all weights that count at the
+            start, and `decay`; at wish `epochs`.
+
+    Returns:
+        A dict of lists, an entry an epoch, the first before training: `mlh`, of all weights
+        together; `if_random`, that of Gaussian numbers with the spread of each layer; `spread`, the
+        standard deviation of the largest layer; `score`, the accuracy on the test half that scores.
+    """
+    keras.utils.clear_session()
+    task, data = tasks.TASKS[setting["task"]], tasks.load(setting["task"], setting["seed"])
+    keras.utils.set_random_seed(setting["seed"])
+    network = getattr(networks, task.network)(data.shape, **task.options)
+    counted = {weight.path for weight in select(network).counted}
+    for variable in network.weights:
+        if variable.path in counted:
+            variable.assign(setting["scale"] * variable)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    optimizer = keras.optimizers.AdamW(task.rate, weight_decay=setting["decay"])
+    network.compile(optimizer, loss, metrics=["accuracy"])
+    found = {"mlh": [], "if_random": [], "spread": [], "score": []}
+
+    def look(epoch=None, logs=None):
+        scored = score(network)
+        found["mlh"].append(float(f"{scored.mlh:.5g}"))
+        found["if_random"].append(float(f"{mlh_if_random(scored):.5g}"))
+        largest = max(scored.layers, key=lambda layer: layer.size)
+        found["spread"].append(float(f"{largest.std:.5g}"))
+        answers = network.predict(data.x_scored, batch_size=500, verbose=0).argmax(axis=1)
+        found["score"].append(float(np.mean(answers == data.y_scored)))
+
+    look()
+    network.fit(
+        data.x,
+        data.y,
+        batch_size=task.batch_size,
+        epochs=setting.get("epochs", task.epochs),
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=look)],
+        verbose=0,
+    )
+    return found
+
+
+def mlh_if_random(scored):
+    """MLH of Gaussian numbers, as many in each layer as a score has, with its mean and spread."""
+    shares = [
+        layer.size * context.gaussian_shares(layer.mean, layer.std) for layer in scored.layers
+    ]
+    return statistics.mlh(np.sum(shares, axis=0))
+
+
+def draw(found, picture):
+    """A table by task, scale and decay, with what both ideas explain, and a picture of curves."""
+    rows, peaks, optima = [], [], []
+    groups = {}
+    for record in found:
+        setting = record["setting"]
+        groups.setdefault((setting["task"], setting["decay"], setting["scale"]), []).append(record)
+    for (task, decay, scale), of_seeds in sorted(groups.items()):
+        peak = [int(np.argmax(r["mlh"][1:])) + 1 for r in of_seeds]
+        optimum = [int(np.argmax(_smooth(r["score"][1:]))) + 1 for r in of_seeds]
+        lost = [
+            100 * (max(r["score"]) - r["score"][p]) for r, p in zip(of_seeds, peak, strict=True)
+        ]
+        alike = [stats.pearsonr(r["mlh"], r["if_random"]).statistic for r in of_seeds]
+        peaks += [p / len(r["mlh"]) for p, r in zip(peak, of_seeds, strict=True)]
+        optima += [o / len(r["mlh"]) for o, r in zip(optimum, of_seeds, strict=True)]
+        rows.append(
+            [
+                task,
+                decay,
+                scale,
+                f"{np.mean(peak):.0f}",
+                f"{np.mean(optimum):.0f}",
+                f"{np.mean(lost):.1f}",
+                f"{np.mean([max(r['mlh']) for r in of_seeds]):.3f}",
+                f"{np.mean(alike):.2f}",
+            ]
+        )
+    together = "cannot be compared, as one of them is always the same"
+    if len(set(peaks)) > 1 < len(set(optima)):
+        rho = stats.spearmanr(peaks, optima)
+        together = f"Spearman's rho {rho.statistic:.2f} (p {rho.pvalue:.2g})"
+    header = ["task", "weight decay", "scale of the start", "epoch of the highest MLH"]
+    header += ["best epoch", "points lost by the highest MLH", "highest MLH"]
+    header += ["r of MLH with that of random numbers"]
+    _picture(groups, picture)
+    return (
+        "# Why MLH works where it does\n\n"
+        f"{len(found)} trainings. Highest MLH and best epoch, both as shares of the training: "
+        f"{together}.\n\n" + command.markdown(header, rows) + "\n"
+    )
+
+
+def _smooth(values, n=5):
+    return np.convolve(np.pad(values, n // 2, mode="edge"), np.ones(n) / n, mode="valid")
+
+
+def _picture(groups, path):
+    names = list(dict.fromkeys(task for task, *_ in groups))
+    figure, axes = plt.subplots(2, len(names), figsize=(5 * len(names), 7), squeeze=False)
+    colours = plt.get_cmap("viridis")
+    scales = sorted({scale for *_, scale in groups})
+    for column, name in zip(axes.T, names, strict=True):
+        for (task, decay, scale), of_seeds in sorted(groups.items()):
+            if task != name:
+                continue
+            style = {
+                "color": colours(scales.index(scale) / max(len(scales) - 1, 1)),
+                "linestyle": "--" if decay else "-",
+                "label": f"× {scale:g}{', decay' if decay else ''}",
+            }
+            column[0].plot(of_seeds[0]["mlh"], **style)
+            column[1].plot(of_seeds[0]["score"], **style)
+        column[0].set_title(name)
+        column[1].set_xlabel("epoch")
+    axes[0, 0].set_ylabel("MLH")
+    axes[1, 0].set_ylabel("test accuracy")
+    axes[0, -1].legend(fontsize=7, frameon=False, ncols=2)
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def main(argv=None):
+    """Make the trainings that are missing, and draw."""
+    command.run_and_draw("examples.stopping.why_mlh", __doc__, settings, draw, runs=3, argv=argv)
+
+
+if __name__ == "__main__":
+    main()
