@@ -2,6 +2,7 @@
 
     python -m examples.stopping.packages             # fetch the data, once
     python -m examples.stopping.record --jobs 2      # the development half
+    python -m examples.stopping.record --noise       # how much noise makes a stand-in
     python -m examples.stopping.record --held-back   # the other half, when the rules are frozen
 
 What is recorded already is not trained again.
@@ -16,12 +17,14 @@ SHARES = (0.0, 0.1, 0.2)
 """Of the labels that are held out."""
 _FUNCTION = "examples.stopping.trajectory:train"
 _QUICK = ("digits-300",)
+_NOISE = (0.1, 0.25, 1.0, 2.0)
 
 
 def main(argv=None):
     """Make the trainings that are missing."""
     parser = command.arguments("examples.stopping.record", __doc__)
     parser.add_argument("--held-back", action="store_true", help="the tasks that are held back")
+    parser.add_argument("--noise", action="store_true", help="stand-ins with other noise, alone")
     parser.add_argument("--only", nargs="+", metavar="TASK", help="these tasks")
     parser.add_argument("--seeds", type=runner.positive, default=3, help="how many (default: 3)")
     args = runner.add_arguments(parser).parse_args(argv)
@@ -29,8 +32,11 @@ def main(argv=None):
     names = [name for name, task in tasks.TASKS.items() if task.half == half]
     if unknown := set(args.only or ()) - set(names):
         parser.error(f"--only: expected tasks that are {half}; received {', '.join(unknown)}")
-    path = command.folder(args) / f"{half.replace(' ', '_')}.jsonl"
+    name = "noise" if args.noise else half.replace(" ", "_")
+    path = command.folder(args) / f"{name}.jsonl"
     made = settings([n for n in names if not args.only or n in args.only], args.seeds)
+    if args.noise:
+        made = [each | {"noise": _NOISE} for each in made if not each["held_out"]]
     if args.quick:
         made = [
             each | {"epochs": 3, "n": 120} for each in settings(_QUICK, 1) if each["held_out"] < 0.2

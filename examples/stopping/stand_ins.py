@@ -6,7 +6,7 @@ _LOW, _HIGH = 0.3, 0.7
 _SWAPPED, _NOISE, _PIXELS = 0.3, 0.5, 2
 
 
-def of(x, shape, n, seed):
+def of(x, shape, n, seed, noise=()):
     """The stand-ins that inputs of this kind can have, by name.
 
     Args:
@@ -14,11 +14,13 @@ def of(x, shape, n, seed):
         shape: the `networks.Shape` of the task.
         n: how many of each; twice as many mixtures.
         seed: draws them.
+        noise: other amounts of noise to try, in standard deviations of each feature.
 
     Returns:
         A dict: `mixed`, convex mixtures of two (as `ChurnEarlyStopping` makes them); `swapped`,
         with three in ten of the features, steps or patches taken from another; `noisy`, with
-        Gaussian noise of half a standard deviation; `shifted`, pictures moved by up to two pixels.
+        Gaussian noise of half a standard deviation, `noisy_…` with another amount; `shifted`,
+        pictures moved by up to two pixels.
     """
     rng = np.random.default_rng([seed, 7])
     first = rng.integers(len(x), size=2 * n)
@@ -30,8 +32,9 @@ def of(x, shape, n, seed):
     if shape.n_symbols:
         return found
     found["mixed"] = mixed
-    noise = rng.standard_normal(x[first].shape).astype("float32")
-    found["noisy"] = x[first] + _NOISE * x.std(axis=0) * noise
+    drawn = x.std(axis=0) * rng.standard_normal(x[first].shape).astype("float32")
+    amounts = {"noisy": _NOISE} | {f"noisy_{amount:g}": amount for amount in noise}
+    found |= {name: x[first] + np.float32(amount) * drawn for name, amount in amounts.items()}
     if x.ndim == 4:
         found["shifted"] = _shifted(x[first], rng)
     return found

@@ -37,7 +37,8 @@ def train(setting):
 
     Args:
         setting: a dict of `task`, `seed` and `held_out`, the share of the labels that are held out;
-            at wish `epochs` and `n`, for a quick try on less.
+            at wish `epochs` and `n`, for a quick try on less, and `noise`, other amounts of noise
+            for stand-ins.
 
     Returns:
         A dict: `sizes` of the parts, `layers`, the paths of the weights that count, and `checks`, a
@@ -59,7 +60,8 @@ def train(setting):
     loss, metrics = _loss_and_metrics(data.shape.outputs, len(x))
     network.compile(_optimizer(task, epochs * steps, steps), loss, metrics=metrics)
     numbered = np.stack([y, np.arange(len(y))], axis=1) if data.shape.outputs else y
-    record = Record(network, data, (x, y), (data.x[held_out], data.y[held_out]), seed)
+    noise = setting.get("noise", ())
+    record = Record(network, data, (x, y), (data.x[held_out], data.y[held_out]), seed, noise)
     with Shuffled(x, numbered, task.batch_size, seed) as batches:
         network.fit(batches, shuffle=False, epochs=epochs, callbacks=[record], verbose=0)
     sizes = {"training": len(x), "held_out": n_held_out, "unseen": len(data.x_unseen)}
@@ -103,13 +105,14 @@ class Record(keras.callbacks.Callback):
         held_out: `(x, y)` that it is not; empty for a training on all labels, of which alone the
             rules without held-out labels are told.
         seed: draws the probes.
+        noise: other amounts of noise for stand-ins.
 
     Attributes:
         checks: dict of lists, an entry a check.
         probes: inputs by name.
     """
 
-    def __init__(self, network, data, training, held_out, seed):
+    def __init__(self, network, data, training, held_out, seed, noise=()):
         super().__init__()
         self.checks = {}
         self._data, self._held_out = data, held_out
@@ -122,7 +125,7 @@ class Record(keras.callbacks.Callback):
         self._before, self._shares = {}, {}
         self.evidence = None
         if not len(held_out[0]):
-            self.probes |= stand_ins.of(x, data.shape, PROBE, seed)
+            self.probes |= stand_ins.of(x, data.shape, PROBE, seed, noise)
             self.evidence = Evidence(network, frozenset({"weights"}))
             self._start = _flat(network)
             batches = np.array_split(np.arange(min(len(x), 32 * _GRADIENTS)), _GRADIENTS)
