@@ -58,7 +58,7 @@ def _digits(load_digits):
 def test_stand_ins_are_made_of_training_inputs():
     rng = np.random.default_rng(0)
     x = rng.random((30, 8, 8, 1)).astype("float32")
-    found = stand_ins.of(x, Shape((8, 8, 1), 10), 50, seed=0)
+    found = stand_ins.of(x, Shape((8, 8, 1), 10), seed=0, n=50)
     assert found.keys() == {"mixed", "swapped", "noisy", "shifted"}
     assert {name: len(each) for name, each in found.items()} == {
         "mixed": 100,
@@ -72,7 +72,7 @@ def test_stand_ins_are_made_of_training_inputs():
     assert found["mixed"].min() >= 0
     assert found["mixed"].max() <= 1
     symbols = rng.integers(5, size=(30, 6)).astype("int32")
-    (only,) = stand_ins.of(symbols, Shape((6,), 3, n_symbols=5), 50, seed=0).values()
+    (only,) = stand_ins.of(symbols, Shape((6,), 3, n_symbols=5), seed=0, n=50).values()
     assert only.dtype == np.int32
 
 

@@ -44,8 +44,8 @@ def regrets(some_ways, records):
     for record in records:
         setting = record["setting"]
         found[setting["task"], setting["seed"]][setting["held_out"]] = record
-    most = max(map(len, found.values()), default=0)
-    complete = {key: of_shares for key, of_shares in found.items() if len(of_shares) == most}
+    shares = {record["setting"]["held_out"] for record in records}
+    complete = {key: of_shares for key, of_shares in found.items() if of_shares.keys() == shares}
     seeds = sorted({seed for _, seed in complete})
     names = [n for n in tasks.TASKS if all((n, seed) in complete for seed in seeds)]
     choices = {

@@ -2,19 +2,21 @@
 
 import numpy as np
 
+N = 2000
+"""How many of each there are; twice as many mixtures."""
 _LOW, _HIGH = 0.3, 0.7
 _SWAPPED, _NOISE, _PIXELS = 0.3, 0.5, 2
 
 
-def of(x, shape, n, seed, noise=()):
+def of(x, shape, seed, noise=(), n=N):
     """The stand-ins that inputs of this kind can have, by name.
 
     Args:
         x: `(n_training, ...)` training inputs.
         shape: the `networks.Shape` of the task.
-        n: how many of each; twice as many mixtures.
         seed: draws them.
         noise: other amounts of noise to try, in standard deviations of each feature.
+        n: how many of each; twice as many mixtures.
 
     Returns:
         A dict: `mixed`, convex mixtures of two (as `ChurnEarlyStopping` makes them); `swapped`,

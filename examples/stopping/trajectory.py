@@ -22,7 +22,7 @@ from keras_benford.callbacks.evidence import Evidence
 from keras_benford.predictions import Predictions, churn_of
 
 PROBE = 2000
-"""At most so many inputs in a probe; mixtures twice as many, as in the library."""
+"""At most so many inputs in a probe of training inputs."""
 AVERAGED = 5
 """So many checks' weights in a mean; others in `mean3_` and `mean10_`."""
 _BATCH = 500
@@ -125,7 +125,7 @@ class Record(keras.callbacks.Callback):
         self._before, self._shares = {}, {}
         self.evidence = None
         if not len(held_out[0]):
-            self.probes |= stand_ins.of(x, data.shape, PROBE, seed, noise)
+            self.probes |= stand_ins.of(x, data.shape, seed, noise)
             self.evidence = Evidence(network, frozenset({"weights"}))
             self._start = _flat(network)
             batches = np.array_split(np.arange(min(len(x), 32 * _GRADIENTS)), _GRADIENTS)

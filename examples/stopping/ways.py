@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from examples.stopping import stand_ins
 from keras_benford import criteria, rules
 
 ONE, MEAN, EMA = "", "mean_", "ema_"
@@ -117,13 +118,14 @@ def churn(unseen="unseen", *, training="churn_training", n_unseen=None, **settin
     Args:
         unseen: name of the probe of other inputs.
         training: key of the churn on training inputs.
-        n_unseen: how many of the other inputs there were; the whole probe if None.
+        n_unseen: how many of the other inputs there were; by default the whole probe.
         settings: of `rules.Memorising`.
     """
 
     def outcome(record):
         sizes = record["sizes"]
-        n = n_unseen or (sizes["unseen"] if unseen == "unseen" else 2 * sizes["probe"])
+        n_others = {"unseen": sizes["unseen"], "mixed": 2 * stand_ins.N}
+        n = n_unseen or n_others.get(unseen, stand_ins.N)
         rule = rules.Memorising(sizes["probe"], n, **settings)
         return _replayed(rule, record, churn=training, unseen_churn=f"churn_{unseen}")
 
