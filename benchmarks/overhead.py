@@ -4,7 +4,7 @@
 
 Five questions, of which `--only` picks some. `densenet`: how long do all kernels of DenseNet-121
 take to count? `hooks`: which share of `fit` passes in the hooks of `MLHEarlyStopping`? `churn`:
-which in those of `ChurnEarlyStopping`, with its default probes of unseen and of mixed inputs?
+which in those of `ChurnEarlyStopping`, with its default probes of unseen and of noisy inputs?
 `fit`: how much longer does `fit` take with a check each epoch than without? `metric`: how much
 slower is a training step with `WeightsMLH` compiled into it, and under JAX, where that counts once
 an epoch, a `fit`?
@@ -126,7 +126,7 @@ def hook_rows(pictures, epochs):
 
 def churn_rows(pictures, epochs):
     x, y = data(pictures)
-    for name, unseen in (("unseen", data(2000)[0]), ("mixed", "mixed")):
+    for name, unseen in (("unseen", data(2000)[0]), ("noisy", "noisy")):
         callback = kb.ChurnEarlyStopping(x, unseen, patience=10**6)
         yield from hooks_of(callback, f"ChurnEarlyStopping, {name} inputs", x, y, epochs)
 

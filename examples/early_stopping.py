@@ -3,7 +3,7 @@
 From the same initial weights it trains a network six times: with `ChurnEarlyStopping`, which
 watches the predictions, and with `MLHEarlyStopping`, which watches the weights, both on all the
 training data; with Keras' EarlyStopping on the loss of 10 % and of 20 % that are held out; and for
-all epochs. Churn is watched on inputs that are not trained on, and on mixtures of training inputs
+all epochs. Churn is watched on inputs that are not trained on, and on training inputs with noise
 in their place. Test labels are looked at only to say what each was worth.
 
     python -m examples.early_stopping                       # handwritten digits, 300 labels
@@ -66,11 +66,11 @@ def main(argv=None):
     mlh = MLHEarlyStopping(args.monitor, patience=args.patience, verbose=1)
     churn = [
         ChurnEarlyStopping(data.x_train, each, args.patience, verbose=1)
-        for each in (data.x_unseen, "mixed")
+        for each in (data.x_unseen, "noisy")
     ]
     ways = {
         "ChurnEarlyStopping, unseen inputs": (0.0, churn[0]),
-        "ChurnEarlyStopping, mixed inputs": (0.0, churn[1]),
+        "ChurnEarlyStopping, noisy inputs": (0.0, churn[1]),
         f"MLHEarlyStopping ({args.monitor})": (0.0, mlh),
         "val_loss, 10 % held out": (0.1, validation_stopping(args.patience)),
         "val_loss, 20 % held out": (0.2, validation_stopping(args.patience)),

@@ -35,7 +35,7 @@ def test_overhead_tells_what_counting_costs(capsys):
     for what in (
         "later counts",
         "in its hooks",
-        "mixed inputs",
+        "noisy inputs",
         "with a check each epoch",
         "with WeightsMLH",
     ):

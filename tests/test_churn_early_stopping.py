@@ -240,8 +240,8 @@ class TestInputs:
         [(X, "unseen_churn"), (np.uint8(X > 0), "unseen_churn"), (np.int32(X > 0), "churn")],
         ids=["floats", "bytes", "integers"],
     )
-    @pytest.mark.filterwarnings("ignore:`unseen`. inputs cannot be mixed")
-    def test_are_mixed_where_they_are_no_symbols(self, x, monitor):
+    @pytest.mark.filterwarnings("ignore:`unseen`. noise makes no unseen inputs")
+    def test_are_made_by_noise_where_they_are_no_symbols(self, x, monitor):
         stopping = kb.ChurnEarlyStopping(x)
         classifier().fit(x, Y, verbose=0, callbacks=[stopping])
         assert stopping.monitor == monitor
@@ -255,7 +255,7 @@ class TestInputs:
         )
         model.compile("adam", CROSSENTROPY)
         stopping = kb.ChurnEarlyStopping(tokens)
-        with pytest.warns(UserWarning, match="inputs cannot be mixed, as the layer embedding"):
+        with pytest.warns(UserWarning, match="no unseen inputs here, as the layer embedding"):
             model.fit(tokens, Y, verbose=0, callbacks=[stopping])
         assert stopping.monitor == "churn"
         model.fit(tokens, Y, verbose=0, callbacks=[kb.ChurnEarlyStopping(tokens, unseen=None)])
@@ -283,7 +283,7 @@ class TestWhatIsRefused:
             ({"x": [X, X[:9]]}, "`x`: expected arrays of equally many examples; received 9, 150"),
             ({"x": X[:, :5]}, r"`x`: expected inputs .*\(None, 8\); received of shape \(150, 5\)"),
             ({"unseen": UNSEEN[:, :5]}, r"`unseen`: expected inputs as the model takes them"),
-            ({"unseen": "none"}, "`unseen`: expected inputs, 'auto', 'mixed' or None"),
+            ({"unseen": "none"}, "`unseen`: expected inputs, 'auto', 'noisy' or None"),
             ({"unseen": UNSEEN[:1]}, "`unseen`: expected two examples or more"),
             ({"probe_size": 1}, "`probe_size`: expected 2 or more; received 1"),
             ({"batch_size": 0}, "`batch_size`: expected 1 or more; received 0"),

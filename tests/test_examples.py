@@ -42,7 +42,7 @@ def test_early_stopping_compares_six_ways_and_writes_its_results(tmp_path, capsy
     )
     said = capsys.readouterr().out
     ways = (
-        *("ChurnEarlyStopping, unseen", "ChurnEarlyStopping, mixed", "MLHEarlyStopping (symbolic"),
+        *("ChurnEarlyStopping, unseen", "ChurnEarlyStopping, noisy", "MLHEarlyStopping (symbolic"),
         *("10 % held out", "20 % held out", "no early stopping"),
     )
     assert all(said.count(way) >= 2 for way in ways)

@@ -1,4 +1,4 @@
-"""Examples are drawn from what users have them in, and mixed; a model is run on them in batches."""
+"""Examples are drawn from what users have, noise is added, and a model is run in batches."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ from keras import layers
 
 from keras_benford import inference
 from keras_benford.callbacks import Monitor
-from keras_benford.callbacks.probes import draw, mixed, why_not_mixed
+from keras_benford.callbacks.probes import draw, noisy, why_not_noisy
 from keras_benford.inputs import Given
 from keras_benford.inputs import draw as draw_inputs
 from tests.training import classifier, two_classes
@@ -97,35 +97,43 @@ def test_a_table_is_drawn_by_its_rows():
     np.testing.assert_array_equal(found[:, 1], -found[:, 0])
 
 
-def test_mixtures_lie_between_two_examples():
-    probe = draw(Given(np.eye(50, dtype="float32")), 50, 0, "x")
-    found = mixed(probe, 300, seed=1).inputs
+def test_noise_is_half_the_spread_of_each_feature():
+    x = np.random.default_rng(0).normal([5, 0, 3], [2, 0.1, 0], (400, 3)).astype("float32")
+    found = noisy(draw(Given(x), 400, 0, "x"), 20_000, seed=1).inputs
     assert found.dtype == "float32"
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
-    # Two of the unit vectors, each with a share of 0.3 to 0.7.
-    parts = np.sort(found, axis=1)[:, -3:]
-    assert (parts[:, 0] == 0).all()
-    assert 0.3 <= parts[:, 1].min() <= 0.5 <= parts[:, 2].max() <= 0.7001
+    np.testing.assert_allclose(found.mean(axis=0), x.mean(axis=0), atol=0.1)
+    # The noise adds a quarter to the variance.
+    np.testing.assert_allclose(found.std(axis=0), np.sqrt(1.25) * x.std(axis=0), rtol=0.02)
+    assert (found[:, 2] == 3).all()
 
 
-def test_several_inputs_are_mixed_alike():
-    x = np.random.default_rng(0).random((50, 3)).astype("float32")
-    found = mixed(draw(Given([x, 2 * x]), 50, 0, "x"), 80, seed=1).inputs
-    np.testing.assert_allclose(found[1], 2 * found[0], rtol=1e-6)
+def test_several_inputs_are_of_the_same_examples():
+    x = np.arange(50, dtype="float32")[:, None] * 1000
+    found = noisy(draw(Given({"a": x, "b": 2 * x}), 50, 0, "x"), 80, seed=1).inputs
+    plain = np.array([*found["a"], *found["b"] / 2]).reshape(2, 80)
+    assert np.corrcoef(plain)[0, 1] > 0.7
 
 
-def test_bytes_are_mixed_as_numbers():
+def test_bytes_get_noise_as_numbers():
     probe = draw(Given(np.array([[0], [255]] * 20, "uint8")), 40, 0, "x")
-    found = mixed(probe, 100, seed=1).inputs
+    found = noisy(probe, 100, seed=1).inputs
     assert found.dtype == "float32"
-    inside = found[(found > 1) & (found < 254)]
-    assert 76 < inside.min() < inside.max() < 179
+    assert found.min() < 0 < 255 < found.max()
 
 
-def test_words_cannot_be_mixed():
+def test_missing_values_stay_missing_and_spoil_no_others():
+    x = np.ones((40, 2), "float32")
+    x[::2] = np.nan, 3
+    found = noisy(draw(Given(x), 40, 0, "x"), 60, seed=1).inputs
+    assert np.isnan(found[:, 0]).any()
+    assert np.isfinite(found[:, 0]).any()
+    assert np.isfinite(found[:, 1]).all()
+
+
+def test_words_get_no_noise():
     probe = draw(Given(np.array(["a", "b"] * 20)), 40, 0, "x")
-    with pytest.raises(TypeError, match="`unseen`: expected inputs of numbers to mix; received <U"):
-        mixed(probe, 100, seed=1)
+    with pytest.raises(TypeError, match="`unseen`: expected inputs of numbers to add noise to"):
+        noisy(probe, 100, seed=1)
 
 
 @pytest.mark.parametrize(
@@ -136,12 +144,17 @@ def test_words_cannot_be_mixed():
         (NUMBERS.astype("int64"), layers.Dense(2), "the inputs are int64 values"),
         (NUMBERS.astype(bool), layers.Dense(2), "the inputs are bool values"),
         (NUMBERS, layers.Embedding(9, 2, name="tokens"), "the layer tokens takes symbols"),
+        (
+            NUMBERS,
+            layers.Masking(name="mask"),
+            "the layer mask tells values that are not there from others",
+        ),
     ],
-    ids=["floats", "bytes", "integers", "truths", "embedding"],
+    ids=["floats", "bytes", "integers", "truths", "embedding", "masking"],
 )
-def test_what_stands_for_things_is_not_mixed(x, layer, reason):
+def test_what_stands_for_things_gets_no_noise(x, layer, reason):
     model = keras.Sequential([keras.Input((1,)), layer])
-    assert why_not_mixed(draw(Given(x), 10, 0, "x"), model) == reason
+    assert why_not_noisy(draw(Given(x), 10, 0, "x"), model) == reason
 
 
 @pytest.mark.parametrize("batch_size", [7, 64, 1000])

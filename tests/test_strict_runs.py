@@ -35,7 +35,7 @@ for options in ({"run_eagerly": True}, {"jit_compile": keras.backend.backend() =
             kb.BenfordMonitor(0.5, layers=True),
             kb.InformationMonitor(x, neurons=8, every=2),
             kb.MLHEarlyStopping(check_every=0.5, backup_dir=folder),
-            kb.ChurnEarlyStopping(x, "mixed", patience=9),
+            kb.ChurnEarlyStopping(x, "noisy", patience=9),
         ]
         history = model.fit(x, y, 32, 2, 0, callbacks=callbacks).history
     assert np.isfinite(history["mlh"]).all()

@@ -19,7 +19,7 @@ from keras_benford.predictions import churn_of
 from keras_benford.rules import Memorising, Settling
 
 _PATIENCE, _PATIENCE_ALONE = 8, 16
-_MIXED = "mixed"
+_NOISY = "noisy"
 # A warning after so many checks in a row at which predictions had collapsed.
 _COLLAPSED = 8
 # Fewer examples than this tell little.
@@ -42,10 +42,11 @@ class ChurnEarlyStopping(EarlyStopping):
             a `tf.data.Dataset`, `keras.utils.PyDataset` or PyTorch `DataLoader` of batches, whose
             labels are dropped. `(x, y)` is refused. A few are drawn as training begins and kept.
         unseen: inputs of the same kind that are not trained on, likewise; they need no labels.
-            `"mixed"` makes them of two training inputs each. `None` watches the training inputs
-            alone, which tells less. The default, `"auto"`, is `"mixed"` where inputs are floats or
-            pictures of bytes and no layer takes symbols, as `Embedding` does, and None elsewhere,
-            with a warning.
+            `"noisy"` makes them of training inputs, by Gaussian noise of half the standard
+            deviation of each feature. `None` watches the training inputs alone, which tells less.
+            The default, `"auto"`, is `"noisy"` where inputs are floats or pictures of bytes and no
+            layer takes symbols, as `Embedding` does, or masks values; elsewhere None, with a
+            warning.
         patience: how many checks must have shown memorising in all, and how many must have passed
             since the best one; by default 8. Without unseen inputs: how many checks after the best
             one, by default 16.
@@ -58,7 +59,7 @@ class ChurnEarlyStopping(EarlyStopping):
             puts those of the best check back, `"last"` none.
         check_every: as for `MLHEarlyStopping`.
         probe_size: how many of the training inputs, and how many of the unseen ones, are looked at
-            in each check; of mixed ones twice as many.
+            in each check.
         output: of a model with several outputs, the name of the one to watch, or `"mean"` for the
             mean churn of all.
         task: `"classes"`, `"labels"` (yes or no, each by itself) or `"numbers"`; by default what
@@ -68,7 +69,7 @@ class ChurnEarlyStopping(EarlyStopping):
             from classes of very different size. By default those of
             `keras_benford.predictions.churn_of`.
         batch_size: examples in a batch of the probes.
-        seed: draws the probes and mixes.
+        seed: draws the probes and the noise.
         backup_dir: as for `MLHEarlyStopping`; what is kept of the last checks' weights is there,
             too, and the probes.
 
@@ -118,9 +119,9 @@ class ChurnEarlyStopping(EarlyStopping):
                 raise ValueError(f"`{name}`: expected {lowest} or more; received {value!r}")
         if x is None:
             raise TypeError("`x`: expected training inputs; received None; do pass x_train")
-        if isinstance(unseen, str) and unseen not in ("auto", _MIXED):
+        if isinstance(unseen, str) and unseen not in ("auto", _NOISY):
             raise ValueError(
-                f"`unseen`: expected inputs, 'auto', 'mixed' or None; received {unseen!r}"
+                f"`unseen`: expected inputs, 'auto', 'noisy' or None; received {unseen!r}"
             )
         check_task(task)
         self.unseen = unseen if unseen is None or isinstance(unseen, str) else "given"
@@ -186,14 +187,14 @@ class ChurnEarlyStopping(EarlyStopping):
         if self.unseen == "given":
             unseen = probes.draw(self._unseen, self.probe_size, self.seed + 1, "unseen")
         elif self.unseen is not None:
-            reason = probes.why_not_mixed(training, self.model)
-            if reason is None or self.unseen == _MIXED:
-                unseen = probes.mixed(training, 2 * self.probe_size, self.seed + 1)
+            reason = probes.why_not_noisy(training, self.model)
+            if reason is None or self.unseen == _NOISY:
+                unseen = probes.noisy(training, self.probe_size, self.seed + 1)
             else:
                 warnings.warn(
-                    f"`unseen`: inputs cannot be mixed, as {reason}. Only the training inputs are "
-                    "watched, which tells less of memorising; do pass inputs that are not trained "
-                    "on, or unseen=None to have it so without this warning.",
+                    f"`unseen`: noise makes no unseen inputs here, as {reason}. Only the training "
+                    "inputs are watched, which tells less of memorising; do pass inputs that are "
+                    "not trained on, or unseen=None to have it so without this warning.",
                     stacklevel=2,
                 )
         for name, probe in (("x", training), ("unseen", unseen)):

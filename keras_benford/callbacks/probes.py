@@ -6,7 +6,7 @@ import numpy as np
 from keras_benford import _keras, inputs
 from keras_benford.callbacks import processes
 
-# Layers whose inputs stand for things: half of one and half of another is a third.
+# Layers whose inputs stand for things: what lies near one may be another.
 _OF_SYMBOLS = {
     "Embedding",
     "ReversibleEmbedding",
@@ -17,7 +17,8 @@ _OF_SYMBOLS = {
     "StringLookup",
     "TextVectorization",
 }
-_LOW, _HIGH = 0.3, 0.7
+# In standard deviations of each feature.
+_NOISE = 0.5
 
 
 class Probe:
@@ -52,32 +53,35 @@ def draw(given, n, seed, name):
     return Probe(inputs.draw(given.inputs(name), n, np.random.default_rng(seed), name))
 
 
-def mixed(probe, n, seed):
-    """A `Probe` of n convex mixtures of two of another's examples: stand-ins for unseen inputs.
+def noisy(probe, n, seed):
+    """A `Probe` of n of another's examples with noise: stand-ins for unseen inputs.
+
+    Each feature gets Gaussian noise of half its standard deviation over the examples.
 
     Raises:
         TypeError: where inputs are no numbers.
     """
     rng = np.random.default_rng(seed)
-    first = rng.integers(len(probe), size=n)
-    second = (first + rng.integers(1, len(probe), size=n)) % len(probe)
-    share = rng.uniform(_LOW, _HIGH, n).astype("float32")
+    chosen = rng.integers(len(probe), size=n)
 
-    def mix(array):
+    def add_noise(array):
         if array.dtype.kind in "SUO":
             raise TypeError(
-                f"`unseen`: expected inputs of numbers to mix; received {array.dtype} values; do "
-                "pass inputs that are not trained on, or None"
+                f"`unseen`: expected inputs of numbers to add noise to; received {array.dtype} "
+                "values; do pass inputs that are not trained on, or None"
             )
-        array = array.astype("float32") if array.dtype.kind in "uib" else array
-        weight = share.reshape(-1, *[1] * (array.ndim - 1)).astype(array.dtype)
-        return weight * array[first] + (1 - weight) * array[second]
+        kept = "float32" if array.dtype.kind in "uib" else array.dtype
+        values = array.astype("float32")
+        # A missing value must not make its whole feature one.
+        spread = _NOISE * np.where(np.isfinite(values), values, 0).std(axis=0)
+        noise = spread * rng.standard_normal(values[chosen].shape, dtype="float32")
+        return (values[chosen] + noise).astype(kept)
 
-    return Probe(keras.tree.map_structure(mix, probe.inputs))
+    return Probe(keras.tree.map_structure(add_noise, probe.inputs))
 
 
-def why_not_mixed(probe, model):
-    """Why examples cannot be mixed, as a phrase; None if they can."""
+def why_not_noisy(probe, model):
+    """Why noise would make no examples of the same kind, as a phrase; None if it does."""
     for array in probe.arrays():
         if array.dtype.kind != "f" and array.dtype not in ("uint8", "bfloat16"):
             return f"the inputs are {array.dtype} values"
@@ -85,4 +89,6 @@ def why_not_mixed(probe, model):
         kinds = {kind.__name__ for kind in type(layer).__mro__}
         if kinds & _OF_SYMBOLS:
             return f"the layer {layer.name} takes symbols"
+        if "Masking" in kinds:
+            return f"the layer {layer.name} tells values that are not there from others"
     return None
