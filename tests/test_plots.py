@@ -81,7 +81,7 @@ COUNTS = np.array([30, 18, 12, 10, 8, 7, 6, 5, 4])
 LONG = "runs/transformer-large/" + "x" * 60 + ".keras"
 
 
-def layer(path="dense/kernel", mlh=0.98, spread=0.01, gaussian=0.95):
+def layer(path="dense/kernel", mlh=0.98, spread=0.01, gaussian=0.95, uniform=NAN):
     return SimpleNamespace(
         path=path,
         counts=COUNTS,
@@ -89,6 +89,7 @@ def layer(path="dense/kernel", mlh=0.98, spread=0.01, gaussian=0.95):
         size=100,
         mlh_spread=spread,
         mlh_if_gaussian=gaussian,
+        mlh_if_uniform=uniform,
     )
 
 
@@ -206,7 +207,14 @@ class TestLayers:
         ax = plots.layers(model(layer(gaussian=0.95), layer(gaussian=NAN), layer(gaussian=0.97)))
         (hollow,) = [line for line in ax.get_lines() if line.get_markerfacecolor() == "none"]
         np.testing.assert_array_equal(hollow.get_xydata(), [[1, 0.95], [2, NAN], [3, 0.97]])
-        assert legend(ax)[1] == "a Gaussian of the same mean and standard deviation"
+        assert legend(ax)[1:] == ["Gaussian random numbers of the same spread"]
+
+    def test_and_beside_uniform_numbers(self):
+        ax = plots.layers(model(layer(uniform=0.54), layer(uniform=0.61)))
+        gaussian, uniform = (ln for ln in ax.get_lines() if ln.get_markerfacecolor() == "none")
+        np.testing.assert_array_equal(uniform.get_xydata(), [[1, 0.54], [2, 0.61]])
+        assert uniform.get_marker() != gaussian.get_marker()
+        assert legend(ax)[2] == "uniform random numbers of the same spread"
 
     @pytest.mark.parametrize(
         "scores",

@@ -41,7 +41,7 @@ def score(arguments) -> int:
 
             output.print_page(page(results, arguments.accuracy))
         else:
-            output.print_tables(results, arguments.accuracy, per_layer)
+            output.print_tables(results, arguments.accuracy, per_layer, arguments.verbose)
     return _exit_code(results) or _gate(results, arguments.min_mlh)
 
 

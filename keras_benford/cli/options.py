@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     score.add_argument(
         "--accuracy", type=_accuracy, metavar="A", help="training accuracy in [0, 1]: adds the EIC"
     )
+    score.add_argument("--verbose", action="store_true", help="name the weights that do not count")
     score.add_argument("-o", "--output", metavar="OUT", help="write to this file instead")
     _add_selection(score)
     _add_workers(score)

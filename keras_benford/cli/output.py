@@ -11,6 +11,7 @@ import codecs
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -61,7 +62,7 @@ def print_csv(results: Sequence[Result], accuracy: float | None, per_layer: bool
         for part in parts:
             found = part.to_dict() | ({} if per_layer else _criteria(part, accuracy))
             counts = {f"digit_{d}": n for d, n in enumerate(found.pop("counts"), 1)}
-            for key in ("layers", "skipped"):
+            for key in ("layers", "skipped", "reading"):
                 found.pop(key, None)
             rows.append({"file": result.file} | found | counts)
     print_rows(rows)
@@ -100,30 +101,36 @@ def rows_of_comparison(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def print_tables(results: Sequence[Result], accuracy: float | None, per_layer: bool) -> None:
-    """The figures of each file, with `per_layer` those of each weight and what is not counted."""
+def print_tables(
+    results: Sequence[Result], accuracy: float | None, per_layer: bool, verbose: bool
+) -> None:
+    """The figures of each file, with `per_layer` those of each weight and what they say."""
     console = console_for_tables()
     scored = [result for result in results if result.score is not None]
     if per_layer:
         for result in scored:
-            print_layers(console, result, accuracy)
+            print_layers(console, result, accuracy, verbose)
     if scored and (not per_layer or len(scored) > 1):
         rows = []
         for result in scored:
             found = criteria_of(result.score, accuracy)
             criteria = {kind.title: f"{value:.4f}" for kind, value in found}
-            rows.append(({"file": printable(result.file)} | criteria, result.score))
+            cells = {"file": printable(result.file), "looks": result.score.reading.looks}
+            rows.append((cells | criteria, result.score))
         console.print(tables.table_of_scores(rows, console.width))
+    if not per_layer:
+        for result in scored:
+            for fault in result.score.reading.faults:
+                console.print(f"{printable(result.file)}: {fault}", style="red", soft_wrap=True)
 
 
-def print_layers(console: Any, result: Result, accuracy: float | None) -> None:
-    """The table of one file's weights, and what is not counted."""
+def print_layers(console: Any, result: Result, accuracy: float | None, verbose: bool) -> None:
+    """The table of one file's weights, what they say, and what is not counted."""
     console.print(f"{printable(result.file)} ({result.score.format})", soft_wrap=True)
     console.print(tables.table_of_layers(result.score, console.width))
     for kind, value in criteria_of(result.score, accuracy):
         console.print(f"{kind.title} at accuracy {accuracy:g}: {value:.4f} (lower is better)")
-    for line in tables.lines_of_skipped(result.score):
-        console.print(line, soft_wrap=True)
+    tables.print_below(console, result.score, verbose=verbose)
 
 
 def print_comparison(comparison: Comparison, names: Sequence[str]) -> None:
@@ -164,7 +171,9 @@ def print_information(reports: Mapping[str, Any], ranking: Any) -> None:
 
 def console_for_tables() -> Any:
     """As wide as the terminal, or as wide as the table needs where there is none."""
-    return PlainConsole(sys.stdout, None if sys.stdout.isatty() else ANY_WIDTH)
+    terminal = sys.stdout.isatty()
+    colours = terminal and not os.environ.get("NO_COLOR")
+    return PlainConsole(sys.stdout, None if terminal else ANY_WIDTH, colours=colours)
 
 
 def _criteria(score, accuracy):

@@ -64,7 +64,8 @@ def layers(scores: Any, *, ax: Any = None) -> Any:
     """Draw the MLH of each counted weight in the model's order, and that of all pooled.
 
     Bars show one standard deviation of MLH by sampling at the weight's size. For a single score,
-    hollow markers show what a Gaussian of each weight's mean and standard deviation would give.
+    hollow markers show what random numbers of each weight's mean and standard deviation would give:
+    squares for Gaussian ones, diamonds for uniform ones, as which Keras' weights start by default.
 
     Args:
         scores: a `Score`. Several, over each other: a list or tuple of these, or a dict of them by
@@ -99,10 +100,12 @@ def layers(scores: Any, *, ax: Any = None) -> Any:
         handles.append(on.errorbar(*points, marker=marker, markersize=size, **look))
         on.axhline(score.mlh, color=color, linestyle=":", linewidth=1.5)
         labels.append(_with_mlh(label, score.mlh, score.counts, "pooled (dotted) "))
-    gaussian = _each(score, "mlh_if_gaussian")
-    if len(drawn) == 1 and not np.isnan(gaussian).all():
-        handles += on.plot(x, gaussian, "s", markersize=size, mfc="none", mec="0.5", zorder=1.9)
-        labels.append("a Gaussian of the same mean and standard deviation")
+    for kind, marker in (("Gaussian", "s"), ("uniform", "D")) if len(drawn) == 1 else ():
+        expected = _each(score, f"mlh_if_{kind.lower()}")
+        if not np.isnan(expected).all():
+            look = {"markersize": size, "mfc": "none", "mec": "0.5", "zorder": 1.9}
+            handles += on.plot(x, expected, marker, **look)
+            labels.append(f"{kind} random numbers of the same spread")
     _mark_depth(on, paths[0] if aligned else None)
     on.set_ylabel("MLH\n± 1 SD of sampling")
     on.grid(alpha=0.3)
