@@ -70,7 +70,7 @@ def test_options_go_to_the_report(run, models, x):
     )  # fmt: skip
     assert code == 0
     expected = report(models["first"], x, **chosen, seed=5).to_dict()
-    assert json.loads(out) == [{"file": "first.keras"} | expected]
+    assert json.loads(out) == [{"schema_version": 1, "file": "first.keras"} | expected]
 
 
 def test_several_models_can_be_put_in_order(run, models, x):
@@ -249,9 +249,7 @@ def test_missing_packages_are_told_before_any_file_is_read(run, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", found.get)
     code, out, err = run("gone.keras", "--plot", "p.png")
     assert (code, out) == (2, "")
-    assert err == (
-        "keras-benford: pictures take scikit-learn; do `pip install keras-benford[information]`\n"
-    )
+    assert err == "keras-benford: pictures take scikit-learn; do `pip install scikit-learn`\n"
 
 
 def test_one_bad_file_does_not_stop_the_others(run, models, x):

@@ -1,8 +1,9 @@
 """Results -> tables, JSON or CSV on standard output, in whatever encoding that has.
 
-JSON is an array with an object a file: `file` and either `error`, or what `Score.to_dict` gives,
-and with `--accuracy` the criteria. CSV has a row a file, or a row a weight with `--per-layer`. JSON
-is exact whatever a file is called; elsewhere a name that would break a line is shown with escapes.
+JSON is an array with an object a file: `schema_version`, `file` and either `error`, or what
+`Score.to_dict` gives, and with `--accuracy` the criteria. CSV has a row a file, or a row a weight
+with `--per-layer`. JSON is exact whatever a file is called; elsewhere a name that would break a
+line is shown with escapes.
 """
 
 from __future__ import annotations
@@ -21,12 +22,22 @@ from keras_benford._messages import printable
 from keras_benford.cli.many import Result
 from keras_benford.scoring import Comparison, Score, tables
 
+SCHEMA_VERSION = 1
+"""Of all that is printed as JSON: another one where a key goes or comes to mean something else."""
+
 
 def as_dict(result: Result, accuracy: float | None = None) -> dict[str, Any]:
     """A result as plain dicts, lists, strings and numbers."""
     if result.score is None:
         return {"file": result.file, "error": result.error}
     return {"file": result.file} | result.score.to_dict() | _criteria(result.score, accuracy)
+
+
+def versioned(content: Any) -> Any:
+    """The same with `schema_version` first, in each object of a list."""
+    if isinstance(content, list):
+        return [versioned(each) for each in content]
+    return {"schema_version": SCHEMA_VERSION} | content
 
 
 def print_json(content: Any) -> None:

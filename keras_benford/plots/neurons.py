@@ -38,7 +38,7 @@ def entropy(reports: Any, *, accuracies: Sequence[float] | None = None, ax: Any 
         The axes.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         TypeError: if `reports` is none of these.
         ValueError: if it is empty, or there are not as many accuracies.
 
@@ -82,8 +82,8 @@ def mutual_information(reports: Any, *, components: int = 2, ax: Any = None) -> 
         and number of the pairs.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`), or
-            scikit-learn for the mixture (`pip install keras-benford[information]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`), or
+            scikit-learn for the mixture (`pip install scikit-learn`).
         TypeError: if `reports` is none of these.
         ValueError: if it is empty, or a report has no pairs.
 
@@ -133,7 +133,7 @@ def mutual_information_map(report: Any, *, ax: Any = None) -> Any:
         looks like 0, and dead neurons and the diagonal are grey. The scale is beside them.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         TypeError: if `report` is no `Report`.
         ValueError: if it has no pairs of neurons.
     """
@@ -242,8 +242,7 @@ def _mixture(values, components):
         from sklearn.mixture import GaussianMixture
     except ImportError as error:
         raise ImportError(
-            "the mixture takes scikit-learn; do `pip install keras-benford[information]`, or pass "
-            "components=0"
+            "the mixture takes scikit-learn; do `pip install scikit-learn`, or pass components=0"
         ) from error
     if len(values) > _MOST_PAIRS:
         values = np.random.default_rng(0).choice(values, _MOST_PAIRS, replace=False)

@@ -26,7 +26,7 @@ def digits(scores: Any, *, ax: Any = None) -> Any:
         shares). Where n is 0 there are no bars, and MLH is undefined.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         TypeError: if `scores` is none of these.
         ValueError: if `scores` is empty, or counts are not nine finite, non-negative numbers.
 
@@ -78,7 +78,7 @@ def layers(scores: Any, *, ax: Any = None) -> Any:
         or more than there is room for, are numbered.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         TypeError: if `scores` is none of these.
         ValueError: if `scores` is empty, or a `Score` has no layers.
 

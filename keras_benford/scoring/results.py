@@ -184,7 +184,7 @@ class Score(_Counted):
         """One row a counted weight; columns `path shape dtype size mlh … digit_1 … digit_9`.
 
         Raises:
-            ImportError: if pandas is not installed (`pip install keras-benford[pandas]`).
+            ImportError: if pandas is not installed (`pip install pandas`).
         """
         import pandas
 
