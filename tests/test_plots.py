@@ -203,6 +203,10 @@ class TestLayers:
         assert dotted.get_ydata() == [0.9876, 0.9876]
         assert legend(ax)[0] == "model.keras: pooled (dotted) MLH 0.9876, n = 12,300"
 
+    def test_models_of_one_name_are_told_apart(self):
+        found = legend(plots.layers([model(layer(), name="cnn")] * 3))
+        assert [text.split(":")[0] for text in found] == ["cnn", "cnn (2)", "cnn (3)"]
+
     def test_a_single_score_stands_beside_gaussians(self):
         ax = plots.layers(model(layer(gaussian=0.95), layer(gaussian=NAN), layer(gaussian=0.97)))
         (hollow,) = [line for line in ax.get_lines() if line.get_markerfacecolor() == "none"]

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import math
 import sys
+import warnings
 
 from keras_benford._messages import printable
 from keras_benford.cli import output
@@ -115,6 +116,11 @@ def information(arguments) -> int:
     if arguments.plot is not None:
         pictures.check_can_be_drawn(arguments.plot, pictures.FOR_REPORTS)
         pictures.check_not_too_many(len(set(arguments.files)))
+    if arguments.looking_for is not None and len(set(arguments.files)) < 2:
+        raise ValueError(
+            "`--looking-for`: expected two models or more to put in order; received 1; do name "
+            "more, or leave it out"
+        )
     x = read_examples(arguments.data)
     x, line = draw_examples(x, arguments.data, arguments.examples, arguments.seed)
     if line is not None:
@@ -131,7 +137,9 @@ def information(arguments) -> int:
     if arguments.looking_for is not None and len(reports) > 1:
         from keras_benford.information import rank
 
-        ranking = rank(reports, looking_for=arguments.looking_for)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # The table has it, too.
+            ranking = rank(reports, looking_for=arguments.looking_for)
     with _standard_output_to(arguments.output):
         if arguments.format == "json":
             found = [

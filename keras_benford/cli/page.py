@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from html import escape
 
 from keras_benford import __version__
-from keras_benford._messages import printable
+from keras_benford._messages import counted, printable
 from keras_benford.cli import output
 from keras_benford.cli.many import Result
 from keras_benford.cli.pictures import svg_of
@@ -54,7 +54,7 @@ def page(results: Sequence[Result], accuracy: float | None = None) -> str:
         ImportError: if matplotlib is not installed.
     """
     scored = [result for result in results if result.score is not None]
-    parts = [f"<h1>{_count(len(results), 'saved model')} against Benford's law</h1>"]
+    parts = [f"<h1>{counted(len(results), 'saved model')} against Benford's law</h1>"]
     parts += [
         f'<p class="error">{escape(printable(result.error))}</p>'
         for result in results
@@ -128,7 +128,7 @@ def _section(result, accuracy, with_picture):
         f"<p>{escape(' '.join(score.reading.sentences))}</p>",
         *(f'<p class="error">{escape(fault)}</p>' for fault in score.reading.faults),
         *(
-            f'<details class="note"><summary>{escape(f"{reason}: {tables.how_many(paths)}")}'
+            f'<details class="note"><summary>{escape(reason)}: {counted(len(paths), "weight")}'
             f"</summary>{escape(', '.join(paths))}</details>"
             for reason, paths in tables.skipped_by_reason(score).items()
         ),
@@ -160,7 +160,3 @@ def _picture(scores):
     data = base64.b64encode(svg_of(scores).encode()).decode()
     names = escape(", ".join(scores), quote=True)
     return f'<img alt="Digits and MLH by layer: {names}" src="data:image/svg+xml;base64,{data}">'
-
-
-def _count(n, what):
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

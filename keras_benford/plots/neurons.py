@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford._messages import counted
 from keras_benford.plots import looks
 
 # Several reports have boxes by layer up to so many layers, and one box each beyond.
@@ -158,7 +159,7 @@ def mutual_information_map(report: Any, *, ax: Any = None) -> Any:
     middles = (ends + np.array([0, *ends[:-1]])) / 2 - 0.5
     names = [f"{layer.name} ({layer.neurons:,})" for layer in report.layers]
     _name_ticks(on, names, "layer (neurons)", middles)
-    on.set_title(f"{report.name}: {len(dead):,} neurons", parse_math=False)
+    on.set_title(f"{report.name}: {counted(len(dead), 'neuron')}", parse_math=False)
     return on
 
 
@@ -267,7 +268,8 @@ def _by_label(reports, is_one):
     if isinstance(reports, Mapping):
         pairs = [(str(label), thing) for label, thing in reports.items()]
     else:
-        pairs = [(getattr(thing, "name", None), thing) for thing in reports]
+        names = looks.told_apart(getattr(thing, "name", None) for thing in reports)
+        pairs = list(zip(names, reports, strict=True))
     for _, thing in pairs:
         if not is_one(thing):
             raise _refused(TypeError, "a `Report`, or several", f"a {type(thing).__name__} in it")

@@ -123,7 +123,8 @@ def _by_label(scores):
         return [(str(label), thing) for label, thing in scores.items()]
     # A list of numbers is one thing: counts.
     is_list = isinstance(scores, (list, tuple)) and not all(isinstance(s, Real) for s in scores)
-    return [(_name(thing), thing) for thing in (scores if is_list else [scores])]
+    things = scores if is_list else [scores]
+    return list(zip(looks.told_apart(map(_name, things)), things, strict=True))
 
 
 def _name(thing):

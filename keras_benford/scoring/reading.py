@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from keras_benford import context, statistics
-from keras_benford._messages import listed, printable
+from keras_benford._messages import counted, listed, printable
 
 UNTRAINED, TRAINED = "untrained", "trained"
 IN_PART, UNKNOWN = "trained in part", "cannot be told"
@@ -176,13 +176,13 @@ def _unknown(judged, looks):
     }
     number = Counter(each.verdict for each in judged)
     found = [
-        f"{number[verdict]:,} {_verb(number[verdict], 'has', 'have')} {what}"
+        f"{counted(number[verdict], 'has', 'have')} {what}"
         for verdict, what in reasons.items()
         if number[verdict]
     ]
     yield (
         "Cannot be told from its digits whether it is trained: of "
-        f"{len(judged):,} {_verb(len(judged), 'weight', 'weights')} {'; '.join(found)}."
+        f"{counted(len(judged), 'weight')} {'; '.join(found)}."
     )
     told = [each for each in judged if each.verdict not in _UNTOLD]
     other = [each for each in told if each.verdict == "other"]
@@ -211,11 +211,7 @@ def _faults(score):
 
 def _of(some, judged):
     """`3 of 4 weights have`"""
-    return f"{len(some):,} of {len(judged):,} weights {_verb(len(some), 'has', 'have')}"
-
-
-def _verb(n, one, many):
-    return one if n == 1 else many
+    return f"{len(some):,} of {len(judged):,} weights {'has' if len(some) == 1 else 'have'}"
 
 
 def _names(layers):

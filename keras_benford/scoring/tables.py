@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from keras_benford._console import TextConsole
+from keras_benford._messages import counted
 from keras_benford.scoring.comparison import Comparison
 from keras_benford.scoring.results import Score
 
@@ -44,7 +45,7 @@ def table_of_layers(score: Score, width: int) -> Table:
         for layer in score.layers
     ]
     rows.append({"weight": "all", "shape": "", **figures(score)})
-    title = f"{score.name}: MLH {score.mlh:.4f} over {score.size:,} weights"
+    title = f"{score.name}: MLH {score.mlh:.4f} over {counted(score.size, 'weight')}"
     return table_of_rows(rows, width, title, section_before_last=True)
 
 
@@ -94,11 +95,6 @@ def skipped_by_reason(score: Score) -> dict[str, list[str]]:
     return paths
 
 
-def how_many(paths: Sequence[str]) -> str:
-    """`4 weights`"""
-    return f"{len(paths):,} {'weight' if len(paths) == 1 else 'weights'}"
-
-
 def print_below(console: Any, score: Score, *, verbose: bool = False) -> None:
     """What a score says, its faults in red, and how many weights are not counted, and why.
 
@@ -111,8 +107,9 @@ def print_below(console: Any, score: Score, *, verbose: bool = False) -> None:
     for fault in score.reading.faults:
         console.print(fault, style="red", soft_wrap=True)
     for reason, paths in skipped_by_reason(score).items():
-        named = verbose or len(paths) <= _FEW_NAMES
-        what = f"{', '.join(paths)} ({how_many(paths)})" if named else how_many(paths)
+        what = counted(len(paths), "weight")
+        if verbose or len(paths) <= _FEW_NAMES:
+            what = f"{', '.join(paths)} ({what})"
         console.print(f"{reason}: {what}", soft_wrap=True)
 
 
