@@ -126,7 +126,7 @@ def test_a_fresh_network_is_never_taken_for_a_trained_one(initializer, looks):
     assert found.faults == ()
 
 
-@pytest.mark.parametrize("initializer", ["glorot_uniform", "he_normal"])
+@pytest.mark.parametrize("initializer", ["glorot_uniform", "he_uniform"])
 def test_a_network_that_learned_looks_trained(initializer):
     model = network(initializer)
     rng = np.random.default_rng(0)
@@ -158,6 +158,12 @@ class TestSentences:
         )
         assert "Farthest is w1: its MLH lies " in found.sentences[1]
         assert found.sentences[2] == "Weights that still look untrained: w0."
+
+    def test_where_mlh_is_near_by_chance_the_digits_tell(self):
+        values = np.concatenate([drawn(UNIFORM), drawn(NORMAL)])
+        found = reading(values)
+        assert abs(judge(weight(values)).distance) < 5
+        assert found.sentences[1].endswith("numbers; shares of single digits lie farther.")
 
     def test_a_head_that_was_trained_on_random_features_is_told(self):
         assert reading(drawn(UNIFORM, 90_000), drawn(LAPLACE)).looks == "trained in part"

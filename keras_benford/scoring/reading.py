@@ -191,9 +191,11 @@ def _farthest(judged):
     """Which weight's MLH lies farthest from that of random numbers, and how far."""
     far = max(judged, key=lambda each: -1 if math.isnan(each.distance) else abs(each.distance))
     side = "above" if far.distance > 0 else "below"
+    by_shares = far.verdict == "other" and not abs(far.distance) > _OTHER
     return (
         f"Farthest is {_names([far.layer])}: its MLH lies {abs(far.distance):.1f} ± {side} that of "
-        f"the nearest, {far.kind} numbers."
+        f"the nearest, {far.kind} numbers"
+        + ("; shares of single digits lie farther." if by_shares else ".")
     )
 
 
