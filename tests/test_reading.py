@@ -15,6 +15,8 @@ from keras_benford.scoring.reading import judge
 UNIFORM = stats.uniform(-0.3, 0.6)
 NORMAL = stats.norm(0, 0.06)
 TRUNCATED = stats.truncnorm(-2, 2, 0, 0.06)
+# Where both have nearly the same digits.
+EITHER = stats.uniform(-1.37, 2.74)
 LAPLACE = stats.laplace(0, 0.06)
 
 
@@ -172,11 +174,15 @@ class TestSentences:
         ("arrays", "why"),
         [
             ([drawn(NORMAL, 50)], "of 1 weight 1 has fewer than 1,000 digits"),
-            ([drawn(NORMAL), drawn(TRUNCATED)], "2 have the digits of Gaussian random numbers"),
+            (
+                [drawn(NORMAL), drawn(TRUNCATED)],
+                "2 have the digits of Gaussian random numbers and not of",
+            ),
             ([drawn(UNIFORM) + np.float32(0.01)], "1 has digits that may be random or not"),
             ([np.full(2000, 0.5, "float32")], "1 has one value throughout"),
+            ([drawn(EITHER, 1000)], "1 has digits that uniform and Gaussian random numbers both"),
         ],
-        ids=["few", "Gaussian", "between", "constant"],
+        ids=["few", "Gaussian", "between", "constant", "either"],
     )
     def test_what_cannot_be_told_says_why(self, arrays, why):
         found = reading(*arrays)

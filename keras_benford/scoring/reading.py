@@ -50,8 +50,8 @@ class Judgement:
         layer: the `LayerScore`.
         verdict: `"random"` (those of uniform numbers and of nothing else, which training soon
             changes), `"normal"` (those of Gaussian numbers, which trained weights often have, too),
-            `"other"` (of no random numbers) or `"between"`; `"few"`, `"zeros"` (many of them) or
-            `"constant"`, which tell nothing.
+            `"either"` of both, `"other"` (of no random numbers) or `"between"`; `"few"`, `"zeros"`
+            (many of them) or `"constant"`, which tell nothing.
         kind: the nearest random numbers: `"uniform"`, `"Gaussian"` or `"truncated Gaussian"`.
         distance: how far MLH lies above theirs, in units of ±; NaN where that is undefined.
     """
@@ -111,7 +111,7 @@ def judge(layer: Any) -> Judgement:
     elif other.all():
         verdict = "other"
     elif alike[1:].any():  # but for the uniform one
-        verdict = "normal"
+        verdict = "normal" if other[0] else "either"
     else:
         centred = abs(layer.mean) <= _ALIKE_MEAN * layer.std * n**-0.5
         verdict = "random" if alike.any() and centred else "between"
@@ -131,14 +131,14 @@ def _looks(judged):
     if number["other"]:
         most = max(number["other"] / n, size["other"] / size.total())
         return TRAINED if most >= _MOSTLY else UNKNOWN
-    as_drawn = number["random"] + number["normal"]
+    as_drawn = n - number["between"]
     if n and as_drawn >= _NEARLY_ALL * n and size["random"] >= _MOSTLY * size.total():
         return UNTRAINED
     return UNKNOWN
 
 
 def _untrained(judged, looks):
-    drawn = [each for each in judged if each.verdict in ("random", "normal")]
+    drawn = [each for each in judged if each.verdict in ("random", "normal", "either")]
     kinds = listed(dict.fromkeys(each.kind for each in drawn))
     yield (
         f"Looks untrained, by its digits: {_of(drawn, judged)} those of random numbers ({kinds})."
@@ -166,7 +166,9 @@ def _unknown(judged, looks):
         "few": f"fewer than {FEW:,} digits, too few to tell",
         "zeros": f"more than {_MANY_ZEROS:.0%} zeros",
         "constant": "one value throughout",
-        "normal": "the digits of Gaussian random numbers, as before training and often after it",
+        "normal": "the digits of Gaussian random numbers and not of uniform ones: trained, or "
+        "started so (he_normal, orthogonal)",
+        "either": "digits that uniform and Gaussian random numbers both may have",
         "random": "the digits of uniform random numbers",
         "between": "digits that may be random or not",
         "other": "other digits than random numbers",
