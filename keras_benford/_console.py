@@ -37,12 +37,27 @@ def encodable(text: str, encoding: str) -> str:
 
 
 class PlainConsole(Console):
-    """A console without colours and links, which takes brackets and colons for what they are."""
+    """A console without links, which takes brackets and colons for what they are.
 
-    def __init__(self, file: Any, width: int | None = None):
+    Args:
+        file: where to print.
+        width: in columns; by default that of the terminal.
+        colours: whether there may be colours, where the terminal has some.
+    """
+
+    def __init__(self, file: Any, width: int | None = None, *, colours: bool = False):
         super().__init__(
-            file=file, width=width, color_system=None, markup=False, highlight=False, emoji=False
+            file=file,
+            width=width,
+            color_system="auto" if colours else None,
+            markup=False,
+            highlight=False,
+            emoji=False,
         )
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command: rich would end the process with 1."""
+        raise
 
     def render_str(self, text: str, **kwargs: Any) -> Text:
         """A text, or the cell of a table, before it is measured and laid out."""

@@ -1,4 +1,4 @@
-"""Names in errors, warnings and tables: long lists are cut, and odd characters escaped."""
+"""Words of messages and tables: long lists are cut, odd characters escaped, nouns counted."""
 
 from collections.abc import Iterable
 
@@ -10,6 +10,11 @@ def listed(names: Iterable[str], most: int = _MOST) -> str:
     names = list(names)
     shown = ", ".join(names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """A number of things: `1 neuron`, `1,000 neurons`; `many` where it takes more than an s."""
+    return f"{n:,} {one}" if n == 1 else f"{n:,} {many or one + 's'}"
 
 
 def printable(text: str) -> str:

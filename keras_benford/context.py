@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 from keras_benford.statistics import BENFORD, mlh
 
 _DECADES = 7
+# The standard deviation of Gaussian numbers that are cut at two deviations, by that before the cut.
+_CUT_STD = 0.8796256610342398
 
 
 def gaussian_shares(mean: float, std: float) -> np.ndarray:
@@ -55,6 +57,30 @@ def uniform_shares(mean: float, std: float) -> np.ndarray:
 
     def cumulative(x):
         return min(max((x - low) / width, 0.0), 1.0)
+
+    return _shares(mean, std, cumulative)
+
+
+def truncated_gaussian_shares(mean: float, std: float) -> np.ndarray:
+    """How often each leading digit occurs among Gaussian numbers that are cut at two deviations.
+
+    So `keras.initializers.TruncatedNormal` draws, and `he_normal` and its like.
+
+    Args:
+        mean: their mean.
+        std: their standard deviation after the cut, above 0.
+
+    Returns:
+        As `gaussian_shares`.
+
+    >>> round(mlh(truncated_gaussian_shares(0.0, 1.0)), 4)
+    0.925
+    """
+    within = math.erf(math.sqrt(2))
+
+    def cumulative(x):
+        deviations = (x - mean) / std * _CUT_STD
+        return 0.5 + 0.5 * math.erf(min(max(deviations, -2.0), 2.0) / math.sqrt(2)) / within
 
     return _shares(mean, std, cumulative)
 

@@ -60,6 +60,15 @@ def run(folder, monkeypatch, capsys):
     return run
 
 
+def save_broken(path):
+    """A model of 12 weights, one of which is NaN and one infinite."""
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="dense")])
+    kernel = np.random.default_rng(0).standard_normal((4, 3))
+    kernel[0, :2] = np.nan, np.inf
+    model.layers[0].kernel.assign(kernel)
+    model.save(path)
+
+
 class TestScore:
     def test_shows_a_single_file_layer_by_layer(self, run):
         code, out, err = run("score", "a.keras")
@@ -87,15 +96,16 @@ class TestScore:
         found = json.loads(out)
         assert code == 0
         for about, file in zip(found, ("a.keras", "b.weights.h5"), strict=True):
-            assert about == {"file": file} | kb.score(file).to_dict()
+            assert about == {"schema_version": 1, "file": file} | kb.score(file).to_dict()
 
     def test_json_has_the_documented_keys(self, run):
         (found,) = json.loads(run("score", "a.keras", "--format", "json")[1])
+        of_model = {"schema_version", "looks", "reading"}
         figures = {
             *("size", "mlh", "mlh_spread", "mlh_if_gaussian", "mlh_if_uniform", "js_divergence"),
             *("mean_absolute_deviation", "conformity", "zeros", "nonfinite", "counts"),
         }
-        assert set(found) == {"file", "format", "model", "layers", "skipped"} | figures
+        assert set(found) == {"file", "format", "model", "layers", "skipped"} | figures | of_model
         about = {"path", "shape", "dtype", "guessed"}
         assert set(found["layers"][0]) == about | figures | {"mean", "std", "frozen"}
         assert set(found["skipped"][0]) == about | {"reason"}
@@ -114,6 +124,40 @@ class TestScore:
             ("a.h5", "a/hidden/kernel"),
         ]
         assert rows[0]["shape"] == "3x3x2x4"
+
+    def test_says_in_plain_words_what_it_means(self, run, folder):
+        said = str(kb.score(folder / "a.keras").reading)
+        assert said in run("score", "a.keras")[1]
+        (found,) = json.loads(run("score", "a.keras", "--format", "json")[1])
+        assert (found["looks"], found["reading"]) == ("cannot be told", said)
+        row = run("score", "a.keras", "a.h5")[1].splitlines()[3]
+        assert [cell.strip() for cell in row.split("│")][1:3] == ["a.keras", "cannot be told"]
+        assert "nonconforming" not in run("score", "a.keras")[1]
+
+    def test_many_weights_that_do_not_count_are_summed_up_and_named_on_demand(self, run, tmp_path):
+        model = keras.Sequential([keras.Input((4,)), *(layers.Dense(3) for _ in range(5))])
+        model.save(tmp_path / "deep.keras")
+        reason = "not counted, a bias: starts from a constant: "
+        assert run("score", tmp_path / "deep.keras")[1].endswith(f"\n{reason}5 weights\n")
+        names = ", ".join(skipped.path for skipped in kb.score(model).skipped)
+        last = run("score", tmp_path / "deep.keras", "--verbose")[1].splitlines()[-1]
+        assert last.count("/bias") == len(names.split(", ")) == 5
+        assert last.endswith("(5 weights)")
+
+    def test_broken_values_are_said_in_red_on_a_terminal_that_has_colours(
+        self, run, tmp_path, monkeypatch
+    ):
+        save_broken(tmp_path / "broken.keras")
+        monkeypatch.chdir(tmp_path)
+        fault = "Infinite or NaN: 2 of 12 values, in dense/kernel."
+        assert f"\n{fault}\n" in run("score", "broken.keras")[1]
+        assert f"\nbroken.keras: {fault}\n" in run("score", "broken.keras", "--no-per-layer")[1]
+        monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        assert f"\x1b[31m{fault}\x1b[0m" in run("score", "broken.keras")[1]
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert "\x1b" not in run("score", "broken.keras")[1]
 
     def test_accuracy_adds_the_criteria(self, run):
         (found,) = json.loads(run("score", "a.keras", "--format", "json", "--accuracy", "0.9")[1])
@@ -172,7 +216,7 @@ class TestScore:
         assert [about["file"] for about in found] == list(files)
         for about, result in zip(found, expected, strict=True):
             score = {"error": result.error} if result.score is None else result.score.to_dict()
-            assert about == {"file": result.file} | score
+            assert about == {"schema_version": 1, "file": result.file} | score
         assert err.count("\n") == 1
 
     def test_says_the_same_on_ray(self, run):
@@ -193,9 +237,7 @@ class TestScore:
         monkeypatch.setitem(sys.modules, "ray", None)
         code, out, err = run("score", "a.keras", "--ray", "local")
         assert (code, out) == (2, "")
-        assert err == (
-            "keras-benford: `--ray` takes the package ray; do `pip install keras-benford[ray]`\n"
-        )
+        assert err == ("keras-benford: `--ray` takes the package ray; do `pip install ray`\n")
 
 
 class TestErrors:
@@ -214,7 +256,7 @@ class TestErrors:
         code, out, _ = run("score", "bad.keras", "nothing.h5", "--format", "json")
         found = json.loads(out)
         assert code == 2
-        assert [set(about) for about in found] == [{"file", "error"}] * 2
+        assert [set(about) for about in found] == [{"schema_version", "file", "error"}] * 2
         assert found[1]["error"] == "nothing.h5: there is no such file or folder"
 
     def test_weights_that_are_all_zero_have_no_mlh(self, run, folder):
@@ -381,7 +423,7 @@ class TestDescribe:
 
     def test_json_has_the_same(self, run):
         (found,) = json.loads(run("describe", "a.keras", "--format", "json")[1])
-        assert set(found) == {"file", "format", "model", "arrays"}
+        assert set(found) == {"schema_version", "file", "format", "model", "arrays"}
         assert [array["path"] for array in found["arrays"] if array["counted"]] == [
             "conv/kernel",
             "hidden/kernel",
@@ -423,9 +465,7 @@ def test_missing_matplotlib_is_told_before_any_file_is_read(run, monkeypatch, co
     monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
     code, out, err = run(*command, "gone.keras", "gone.keras")
     assert (code, out) == (2, "")
-    assert err == (
-        "keras-benford: pictures take matplotlib; do `pip install keras-benford[plots]`\n"
-    )
+    assert err == "keras-benford: pictures take matplotlib; do `pip install matplotlib`\n"
 
 
 class TestPage:
@@ -439,6 +479,7 @@ class TestPage:
             assert f"<td>{layer.path}</td>" in page
             assert f"<td>{layer.mlh:.4f}</td>" in page
         assert '<p class="error">bad.keras: no whole zip archive' in page
+        assert page.count("<p>Cannot be told from its digits whether it is trained: ") == 2
         assert page.count("data:image/svg+xml;base64,") == 3
         assert not re.search(r"(?:src|href)=\"(?!data:)", page)
         assert "<script" not in page

@@ -70,7 +70,7 @@ def test_options_go_to_the_report(run, models, x):
     )  # fmt: skip
     assert code == 0
     expected = report(models["first"], x, **chosen, seed=5).to_dict()
-    assert json.loads(out) == [{"file": "first.keras"} | expected]
+    assert json.loads(out) == [{"schema_version": 1, "file": "first.keras"} | expected]
 
 
 def test_several_models_can_be_put_in_order(run, models, x):
@@ -85,14 +85,36 @@ def test_several_models_can_be_put_in_order(run, models, x):
     code, out, _ = run(*files, "--looking-for", "memorization", "--format", "json")
     found = json.loads(out)
     assert [model["file"] for model in found["models"]] == list(files)
+    assert "Best is " in str(order)
     assert found["ranking"] == order.to_dict()
 
 
+@pytest.mark.parametrize("files", [["first.keras"], ["first.keras"] * 2], ids=["one", "twice"])
+def test_a_single_model_cannot_be_put_in_order(run, files):
+    code, out, err = run(*files, "--looking-for", "shortcuts", data="gone.npy")
+    assert (code, out) == (2, "")
+    assert err == (
+        "keras-benford: `--looking-for`: expected two models or more to put in order; received 1; "
+        "do name more, or leave it out\n"
+    )
+
+
 def test_an_order_that_cannot_be_told_is_null(run):
-    code, out, _ = run("first.keras", "--looking-for", "shortcuts", "--format", "json")
+    files = ["first.keras", "gone.keras"]
+    code, out, _ = run(*files, "--looking-for", "shortcuts", "--format", "json")
     found = json.loads(out)
-    assert (code, found["ranking"]) == (0, None)
-    assert [model["file"] for model in found["models"]] == ["first.keras"]
+    assert (code, found["schema_version"], found["ranking"]) == (1, 1, None)
+    assert [model["file"] for model in found["models"]] == files
+
+
+def test_what_keeps_figures_from_being_compared_is_in_the_result_and_nowhere_else(run, folder):
+    wide = [keras.Input((6,)), layers.Dense(9, "relu"), layers.Dense(2)]
+    keras.Sequential(wide).save(folder / "wide.keras")
+    code, out, err = run("first.keras", "wide.keras", "--looking-for", "shortcuts")
+    assert (code, err) == (0, "")
+    said = " ".join(out.split())
+    assert said.count("Only 68 examples: entropy and mutual information come out too low.") == 1
+    assert "received first.keras (2 layers, 9 neurons), wide.keras (1 layer, 9 neurons); " in said
 
 
 def test_the_defaults_and_choices_are_those_of_the_functions():
@@ -249,9 +271,7 @@ def test_missing_packages_are_told_before_any_file_is_read(run, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", found.get)
     code, out, err = run("gone.keras", "--plot", "p.png")
     assert (code, out) == (2, "")
-    assert err == (
-        "keras-benford: pictures take scikit-learn; do `pip install keras-benford[information]`\n"
-    )
+    assert err == "keras-benford: pictures take scikit-learn; do `pip install scikit-learn`\n"
 
 
 def test_one_bad_file_does_not_stop_the_others(run, models, x):

@@ -23,6 +23,9 @@ def shares_by_scipy(distribution):
 MOMENTS = [(0.0, 1.0), (0.0, 0.02), (0.3, 0.1), (-5.0, 2.0), (1e-8, 3e-7), (0.0, 4e12)]
 
 
+SHARES = [context.gaussian_shares, context.truncated_gaussian_shares, context.uniform_shares]
+
+
 @pytest.mark.parametrize(("mean", "std"), MOMENTS)
 def test_gaussian_shares_are_those_of_scipys_distribution(mean, std):
     expected = shares_by_scipy(stats.norm(mean, std))
@@ -36,7 +39,14 @@ def test_uniform_shares_are_those_of_scipys_distribution(mean, std):
     np.testing.assert_allclose(context.uniform_shares(mean, std), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("shares", [context.gaussian_shares, context.uniform_shares])
+@pytest.mark.parametrize(("mean", "std"), MOMENTS)
+def test_truncated_gaussian_shares_are_those_of_scipys_distribution(mean, std):
+    scale = std / stats.truncnorm(-2, 2).std()
+    expected = shares_by_scipy(stats.truncnorm(-2, 2, mean, scale))
+    np.testing.assert_allclose(context.truncated_gaussian_shares(mean, std), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("shares", SHARES)
 @pytest.mark.parametrize(("mean", "std"), MOMENTS)
 def test_shares_sum_to_one(shares, mean, std):
     assert shares(mean, std).sum() == pytest.approx(1, abs=1e-12)
@@ -57,7 +67,7 @@ def test_the_mlh_of_a_uniform_distribution_is_the_published_one(high, expected):
 
 @pytest.mark.parametrize("std", [0.0, -1.0, math.nan, math.inf])
 def test_without_a_spread_there_is_nothing_to_expect(std):
-    for shares in (context.gaussian_shares, context.uniform_shares):
+    for shares in SHARES:
         assert np.isnan(shares(0.5, std)).all()
 
 

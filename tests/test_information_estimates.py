@@ -317,9 +317,7 @@ class TestEntropy:
 
     def test_by_neighbours_is_without_bound_for_ties_unless_they_are_told_apart(self):
         values = relu(np.random.default_rng(14).standard_normal(100))
-        with pytest.warns(
-            UserWarning, match=r"1 neurons have one value for more than k = 3 .* -inf"
-        ):
+        with pytest.warns(UserWarning, match=r"1 neuron has one value for more than k = 3 .* -inf"):
             assert neuron_entropy(values, method="knn") == -np.inf
         assert np.isfinite(neuron_entropy(values, method="knn", ties="jitter"))
 

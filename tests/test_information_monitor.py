@@ -3,6 +3,7 @@
 import copy
 import csv
 import math
+import warnings
 
 import keras
 import numpy as np
@@ -103,3 +104,17 @@ def test_arguments_that_make_no_sense_are_refused_at_once(arguments, error, said
 def test_options_that_make_no_sense_are_refused_in_the_first_epoch():
     with pytest.raises(ValueError, match="`layers`: expected names of layers; received 'none'"):
         model().fit(X, Y, verbose=0, callbacks=[InformationMonitor(X, layers="none")])
+
+
+@pytest.mark.parametrize("n", [60, 200])
+def test_few_examples_are_warned_of_once_and_batches_of_many_are_not(n):
+    x, y = np.tile(X, (4, 1))[:n], np.tile(Y, 4)[:n]
+    x += 0.1 * RNG.standard_normal(x.shape)
+    monitor = InformationMonitor(x, batch_size=32)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        model().fit(x, y, epochs=2, verbose=0, callbacks=[monitor])
+    said = [str(each.message) for each in found if "examples" in str(each.message)]
+    assert [text.split(":")[:2] for text in said] == (
+        [["Epoch 1", " Only 60 examples"]] if n == 60 else []
+    )

@@ -53,6 +53,40 @@ class TestReport:
         off_diagonal = found.mutual_information[~np.eye(9, dtype=bool)]
         assert found.mean_mutual_information == pytest.approx(off_diagonal.mean())
 
+    @pytest.mark.parametrize(
+        ("method", "said"), [("ksg", "information come out too low"), ("bins", "too high")]
+    )
+    def test_of_few_examples_a_warning_says_what_they_do(self, method, said):
+        with pytest.warns(UserWarning, match=f"Only 199 examples: .*{said}"):
+            found = report(mlp(), X[:199], method=method)
+        assert found.warning == found.to_dict()["warning"]
+        assert found.warning in " ".join(repr(found).split())
+        assert report(mlp(), X, method=method).warning is None
+
+    def test_few_examples_lower_the_figures_as_the_warning_says(self):
+        """On Gaussian neurons that depend on each other, not on the networks that it quotes."""
+        rng = np.random.default_rng(0)
+        x = rng.standard_normal((1000, 6)).astype("float32")
+        of = {n: report(mlp(), x[:n], layers="first") for n in (5, 50, 200, 1000)}
+        entropies = [of[n].mean_entropy for n in (5, 50, 200, 1000)]
+        assert entropies == sorted(entropies)
+        information = {n: found.mean_mutual_information for n, found in of.items()}
+        assert information[5] < 0.5 * information[1000]
+        assert information[200] == pytest.approx(information[1000], rel=0.3)
+
+    def test_neurons_that_were_drawn_are_told_from_all(self):
+        found = report(mlp(), X, neurons=6)
+        assert repr(found).startswith("sequential")
+        assert ": 6 of 9 neurons on 200 examples\n" in repr(found)
+        assert found.to_dict()["all_neurons"] == 9
+        assert [layer.all_neurons for layer in found.layers] == [5, 4]
+        first = next(line for line in repr(found).splitlines() if "│ first" in line)
+        assert f" {found.layers[0].neurons} of 5 " in first
+
+    def test_one_neuron_is_one(self):
+        one = keras.Sequential([keras.Input((6,)), layers.Dense(1, "relu"), layers.Dense(3)])
+        assert ": 1 neuron on 200 examples\n" in repr(report(one, X))
+
     def test_has_the_same_layer_by_layer(self):
         found = report(mlp(), X)
         first, second = found.layers
@@ -185,6 +219,51 @@ class TestRank:
             "mutual_information": found.mutual_information[0],
             "accuracy": 0.9,
         }
+
+    @pytest.mark.parametrize(
+        ("looking_for", "by", "end"),
+        [
+            ("shortcuts", "mutual_information", "lowest mutual information, the least sign of sho"),
+            ("shortcuts", "entropy", "highest entropy, the least sign of shortcuts"),
+            ("memorization", "entropy", "lowest entropy, the least sign of memorised labels"),
+        ],
+    )
+    def test_says_first_which_model_is_the_best_and_why(self, models, looking_for, by, end):
+        found = rank(models, X, looking_for=looking_for, by=by)
+        assert repr(found).startswith(f"Best is {found.names[0]}, which comes first: the {end}")
+        rows = [line.split("│") for line in repr(found).splitlines() if line.startswith("│")]
+        assert [row[1].strip() for row in rows] == ["1", "2", "3", "4"]
+        assert tuple(row[2].strip() for row in rows) == found.names
+
+    def test_says_that_no_model_is_the_best_or_that_some_are_alike(self):
+        same = rank(dict.fromkeys("abc", mlp()), X, looking_for="shortcuts")
+        assert repr(same).startswith("Best, and alike, are a, b, c: ")
+        dead = with_kernel(mlp(), "first", lambda kernel: kernel.fill(0))
+        none = rank({"a": dead, "b": dead}, X, looking_for="shortcuts")
+        assert repr(none).startswith("No model is the best: none has a figure to go by.")
+
+    def test_warns_of_different_architectures(self):
+        wide = keras.Sequential([keras.Input((6,)), layers.Dense(70, "relu"), layers.Dense(3)])
+        with pytest.warns(UserWarning, match=r"received a \(2 layers, 9 neurons\), b \(1 layer, 7"):
+            found = rank({"a": mlp(), "b": wide}, X, looking_for="shortcuts")
+        assert found.to_dict()["warning"] == found.warning
+        text = " ".join(repr(found).split())
+        assert text.startswith("Which model is the best cannot be told: expected one architecture;")
+
+    def test_warns_of_different_architectures_of_which_few_neurons_were_drawn(self):
+        models = [
+            keras.Sequential(
+                [keras.Input((6,)), layers.Dense(n, "relu"), layers.Dense(3)], name=f"n{n}"
+            )
+            for n in (50, 60)
+        ]
+        with pytest.warns(UserWarning, match=r"n50 \(1 layer, 50 neurons\), n60 \(1 layer, 60 n"):
+            rank(models, X, looking_for="shortcuts", neurons=5)
+
+    def test_warns_of_reports_on_different_numbers_of_examples(self):
+        reports = {"a": report(mlp(), X), "b": report(mlp(), np.tile(X, (2, 1)))}
+        with pytest.warns(UserWarning, match=r"a \(200 examples\), b \(400 examples\)"):
+            rank(reports, looking_for="shortcuts")
 
     def test_without_accuracies_has_no_agreement(self, models):
         found = rank(models, X, looking_for="shortcuts")

@@ -81,7 +81,7 @@ COUNTS = np.array([30, 18, 12, 10, 8, 7, 6, 5, 4])
 LONG = "runs/transformer-large/" + "x" * 60 + ".keras"
 
 
-def layer(path="dense/kernel", mlh=0.98, spread=0.01, gaussian=0.95):
+def layer(path="dense/kernel", mlh=0.98, spread=0.01, gaussian=0.95, uniform=NAN):
     return SimpleNamespace(
         path=path,
         counts=COUNTS,
@@ -89,6 +89,7 @@ def layer(path="dense/kernel", mlh=0.98, spread=0.01, gaussian=0.95):
         size=100,
         mlh_spread=spread,
         mlh_if_gaussian=gaussian,
+        mlh_if_uniform=uniform,
     )
 
 
@@ -202,11 +203,22 @@ class TestLayers:
         assert dotted.get_ydata() == [0.9876, 0.9876]
         assert legend(ax)[0] == "model.keras: pooled (dotted) MLH 0.9876, n = 12,300"
 
+    def test_models_of_one_name_are_told_apart(self):
+        found = legend(plots.layers([model(layer(), name="cnn")] * 3))
+        assert [text.split(":")[0] for text in found] == ["cnn", "cnn (2)", "cnn (3)"]
+
     def test_a_single_score_stands_beside_gaussians(self):
         ax = plots.layers(model(layer(gaussian=0.95), layer(gaussian=NAN), layer(gaussian=0.97)))
         (hollow,) = [line for line in ax.get_lines() if line.get_markerfacecolor() == "none"]
         np.testing.assert_array_equal(hollow.get_xydata(), [[1, 0.95], [2, NAN], [3, 0.97]])
-        assert legend(ax)[1] == "a Gaussian of the same mean and standard deviation"
+        assert legend(ax)[1:] == ["Gaussian random numbers of the same spread"]
+
+    def test_and_beside_uniform_numbers(self):
+        ax = plots.layers(model(layer(uniform=0.54), layer(uniform=0.61)))
+        gaussian, uniform = (ln for ln in ax.get_lines() if ln.get_markerfacecolor() == "none")
+        np.testing.assert_array_equal(uniform.get_xydata(), [[1, 0.54], [2, 0.61]])
+        assert uniform.get_marker() != gaussian.get_marker()
+        assert legend(ax)[2] == "uniform random numbers of the same spread"
 
     @pytest.mark.parametrize(
         "scores",

@@ -250,6 +250,11 @@ class TestTable:
             ]
             assert skipped.path in line
 
+    def test_sums_up_many_skipped_weights(self):
+        four = [layers.Dense(3, name=f"dense_{i}") for i in range(4)]
+        lines = str(kb.score(keras.Sequential([keras.Input((4,)), *four]))).splitlines()
+        assert lines[-1] == "not counted, a bias: starts from a constant: 4 weights"
+
     @pytest.mark.parametrize(
         "name", ["x" * 300, "[bold]ringed", "Schicht ä"], ids=["long", "markup", "non-ASCII"]
     )

@@ -1079,7 +1079,7 @@ def test_a_checkpoint_without_tensorflow_is_one_clear_line(name, checkpoint, mon
         kb.score(path)
     assert str(caught.value) == (
         f"{path}: reading a TensorFlow checkpoint takes TensorFlow; "
-        "do `pip install keras-benford[tensorflow]`, or save the model as .keras"
+        "do `pip install tensorflow`, or save the model as .keras"
     )
 
 

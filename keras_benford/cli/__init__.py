@@ -1,8 +1,14 @@
 """The command `keras-benford`: saved models against Benford's law, and what their neurons tell.
 
-Results go to standard output, everything else to standard error. Exit codes: 0; 1 if some of
-several files could not be scored; 2 if none could, or the command line is wrong; 3 if one lies
-below `--min-mlh`.
+Results go to standard output, everything else to standard error. Of several exit codes that apply
+the highest is given:
+
+- 0: all is well, or who read the output has had enough, as `head` has.
+- 1: some of several files could not be read.
+- 2: none could, or the command line is wrong.
+- 3: a file that was read lies below `--min-mlh`.
+- 4: a file has infinite or NaN values, and `--fail-on-nonfinite` was given.
+- 130: interrupted, as by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -11,35 +17,56 @@ import os
 import sys
 from collections.abc import Sequence
 
-from keras_benford import _isolation
-from keras_benford.cli import options
+# All else is imported in `main`, where an interrupt is caught.
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    arguments = options.parser().parse_args(argv)
+    try:
+        code = _run(argv)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _discard_the_rest()
+        return 0
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return 130
+    except (ValueError, ImportError, OSError) as error:
+        _complain(" ".join(str(error).split()))
+        return 2
+
+
+def _run(argv):
+    from keras_benford.cli import options
+
+    try:
+        arguments = options.parser().parse_args(argv)
+    finally:
+        sys.stdout.flush()  # of a help
     # TensorFlow, where a checkpoint takes it, has much to say about the machine.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if arguments.command != "information" and _is_hdf5(arguments.files):
+        from keras_benford import _isolation
+
         # It loads the HDF5 library while this process loads NumPy and the rest.
         _isolation.server("hdf5_index").start()
     from keras_benford.cli import commands
 
-    try:
-        code = commands.COMMANDS[arguments.command](arguments)
-        sys.stdout.flush()
-        return code
-    except (ValueError, ImportError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            # Whoever read this has had enough, as `head` has.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        from keras_benford._messages import printable
+    return commands.COMMANDS[arguments.command](arguments)
 
-        print(f"keras-benford: {printable(' '.join(str(error).split()))}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+
+def _discard_the_rest():
+    """Nothing more is written where nobody reads, also as the process ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for file in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, file.fileno())
+
+
+def _complain(line):
+    from keras_benford._messages import printable
+
+    print(f"keras-benford: {printable(line)}", file=sys.stderr)
 
 
 def _is_hdf5(files):

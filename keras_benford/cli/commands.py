@@ -7,11 +7,12 @@ import dataclasses
 import io
 import math
 import sys
+import warnings
 
 from keras_benford._messages import printable
 from keras_benford.cli import output
 from keras_benford.cli.files import expand
-from keras_benford.cli.many import Result, score_many
+from keras_benford.cli.many import score_many
 from keras_benford.digits.arrays import available_cores
 
 _SORTED_BY = {
@@ -27,13 +28,14 @@ _SORTED_BY = {
 def score(arguments) -> int:
     """`keras-benford score`."""
     _check_page(arguments)
-    results = _sorted(_results(arguments), arguments.sort)
+    results = _sorted(_results(arguments, expand(arguments.files)), arguments.sort)
     per_layer = arguments.per_layer
     if per_layer is None:
         per_layer = len(results) == 1 and arguments.format != "csv"
     with _standard_output_to(arguments.output):
         if arguments.format == "json":
-            output.print_json([output.as_dict(result, arguments.accuracy) for result in results])
+            found = [output.as_dict(result, arguments.accuracy) for result in results]
+            output.print_json(output.versioned(found))
         elif arguments.format == "csv":
             output.print_csv(results, arguments.accuracy, per_layer)
         elif arguments.format == "html":
@@ -41,8 +43,8 @@ def score(arguments) -> int:
 
             output.print_page(page(results, arguments.accuracy))
         else:
-            output.print_tables(results, arguments.accuracy, per_layer)
-    return _exit_code(results) or _gate(results, arguments.min_mlh)
+            output.print_tables(results, arguments.accuracy, per_layer, arguments.verbose)
+    return max(_exit_code(results), *_checks(results, arguments))
 
 
 def compare(arguments) -> int:
@@ -50,14 +52,14 @@ def compare(arguments) -> int:
     from keras_benford.scoring import compare as compare_scores
 
     _check_page(arguments)
-    results = _results(arguments, expanded=False)
+    results = _results(arguments, arguments.files)
     scores = [result.score for result in results]
     if None in scores:
         return 2
     comparison = compare_scores(*scores)
     with _standard_output_to(arguments.output):
         if arguments.format == "json":
-            output.print_json({"files": arguments.files} | comparison.to_dict())
+            output.print_json(output.versioned({"files": arguments.files} | comparison.to_dict()))
         elif arguments.format == "csv":
             output.print_rows(output.rows_of_comparison(comparison))
         elif arguments.format == "html":
@@ -84,7 +86,7 @@ def describe(arguments) -> int:
         elif arguments.format == "table":
             print_description(about, output.console_for_tables())
     if arguments.format == "json":
-        output.print_json(found)
+        output.print_json(output.versioned(found))
     elif arguments.format == "csv":
         output.print_rows(
             [{"file": about["file"]} | row for about in found for row in about.get("arrays", ())]
@@ -94,10 +96,12 @@ def describe(arguments) -> int:
 
 def plot(arguments) -> int:
     """`keras-benford plot`."""
-    from keras_benford.cli.pictures import check_can_be_drawn, save_picture
+    from keras_benford.cli.pictures import check_can_be_drawn, check_not_too_many, save_picture
 
     check_can_be_drawn(arguments.output)
-    results = _results(arguments)
+    paths = expand(arguments.files)
+    check_not_too_many(len(paths))
+    results = _results(arguments, paths)
     scores = {printable(r.file): r.score for r in results if r.score is not None}
     if scores:
         save_picture(scores, arguments.output)
@@ -111,6 +115,12 @@ def information(arguments) -> int:
 
     if arguments.plot is not None:
         pictures.check_can_be_drawn(arguments.plot, pictures.FOR_REPORTS)
+        pictures.check_not_too_many(len(set(arguments.files)))
+    if arguments.looking_for is not None and len(set(arguments.files)) < 2:
+        raise ValueError(
+            "`--looking-for`: expected two models or more to put in order; received 1; do name "
+            "more, or leave it out"
+        )
     x = read_examples(arguments.data)
     x, line = draw_examples(x, arguments.data, arguments.examples, arguments.seed)
     if line is not None:
@@ -127,7 +137,9 @@ def information(arguments) -> int:
     if arguments.looking_for is not None and len(reports) > 1:
         from keras_benford.information import rank
 
-        ranking = rank(reports, looking_for=arguments.looking_for)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # The table has it, too.
+            ranking = rank(reports, looking_for=arguments.looking_for)
     with _standard_output_to(arguments.output):
         if arguments.format == "json":
             found = [
@@ -136,7 +148,8 @@ def information(arguments) -> int:
             ]
             order = None if ranking is None else ranking.to_dict()
             asked = arguments.looking_for is not None
-            output.print_json({"models": found, "ranking": order} if asked else found)
+            found = {"models": found, "ranking": order} if asked else found
+            output.print_json(output.versioned(found))
         else:
             output.print_information(reports, ranking)
     if arguments.plot is not None and reports:
@@ -162,9 +175,8 @@ def _check_page(arguments):
         check_installed()
 
 
-def _results(arguments, *, expanded=True):
+def _results(arguments, paths):
     """The results of all files, in their order, with a progress bar and errors on stderr."""
-    paths = expand(arguments.files) if expanded else list(arguments.files)
     patterns = {"include": arguments.include, "exclude": arguments.exclude}
     results = []
     with _progress(len(paths)) as (advance, done):
@@ -243,7 +255,8 @@ def _sorted(results, key):
 def _with_layers(result, layers):
     if result.score is None:
         return result
-    return Result(result.file, dataclasses.replace(result.score, layers=tuple(layers)))
+    score = dataclasses.replace(result.score, layers=tuple(layers))
+    return dataclasses.replace(result, score=score)
 
 
 def _exit_code(results):
@@ -251,11 +264,18 @@ def _exit_code(results):
     return 0 if failed == 0 else 1 if failed < len(results) else 2
 
 
-def _gate(results, lowest):
-    below = [r for r in results if lowest is not None and not r.score.mlh >= lowest]
-    for result in below:
-        _complain(f"{printable(result.file)}: MLH {result.score.mlh:.6f} lies below {lowest:g}")
-    return 3 if below else 0
+def _checks(results, arguments):
+    """The exit codes of what was asked for and does not hold, 0 where it does."""
+    lowest = arguments.min_mlh
+    for result in results:
+        file = printable(result.file)
+        if lowest is not None and result.score is not None and not result.score.mlh >= lowest:
+            _complain(f"{file}: MLH {result.score.mlh:.6f} lies below {lowest:g}")
+            yield 3
+        if arguments.fail_on_nonfinite and result.nonfinite:
+            _complain(f"{file}: {result.nonfinite:,} of the counted values are infinite or NaN")
+            yield 4
+    yield 0
 
 
 def _complain(line):

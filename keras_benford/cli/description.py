@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from keras_benford import weights
-from keras_benford._messages import printable
+from keras_benford._messages import counted, printable
 from keras_benford.cli.many import one_line
 from keras_benford.scoring import tables
 from keras_benford.selection import default_of
@@ -51,11 +51,11 @@ def print_description(about: dict[str, Any], console: Any) -> None:
     ]
     title = f"{printable(about['file'])}: {about['format']}, model {about['model']}"
     console.print(tables.table_of_rows(rows, console.width, title))
-    counted = [array for array in about["arrays"] if array["counted"]]
-    n_values, n_counted = (
-        sum(array["size"] for array in some) for some in (about["arrays"], counted)
+    that_count = [array for array in about["arrays"] if array["counted"]]
+    n_values, n_that_count = (
+        sum(array["size"] for array in some) for some in (about["arrays"], that_count)
     )
     console.print(
-        f"{len(rows):,} arrays with {n_values:,} values; "
-        f"{len(counted):,} with {n_counted:,} values count"
+        f"{counted(len(rows), 'array')} with {counted(n_values, 'value')}; counted "
+        f"{len(that_count):,} with {counted(n_that_count, 'value')}"
     )

@@ -7,6 +7,7 @@ the user says that they can be trusted.
 from __future__ import annotations
 
 import os
+import warnings
 import zipfile
 import zlib
 from typing import Any
@@ -50,7 +51,10 @@ def report_on(path: str, x: Any, *, trust: bool, **options: Any) -> Any:
 
     model = _load(path, trust)
     try:
-        return report(model, x, **options, progress=True)
+        with warnings.catch_warnings():
+            # The table has it, too.
+            warnings.filterwarnings("ignore", "Only .* examples: ", UserWarning)
+            return report(model, x, **options, progress=True)
     except Exception as error:  # of many classes: layers and backends have their own
         raise ValueError(one_line(path, error)) from error
 

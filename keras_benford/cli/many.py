@@ -7,10 +7,12 @@ reads it, gives a line of error and leaves the others alone.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
 import re
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -26,11 +28,18 @@ Advance = Callable[[int, int], None] | None
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A file and its score, or one line that says why it has none."""
+    """A file and its score, or one line that says why it has none.
+
+    Attributes:
+        file, score, error: these.
+        nonfinite: how many of its values are infinite or NaN, where it was read; also if all are,
+            so that it has no score.
+    """
 
     file: str
     score: Score | None = None
     error: str | None = None
+    nonfinite: int = 0
 
 
 def score_one(path: str, options: dict, advance: Advance = None) -> Result:
@@ -46,8 +55,8 @@ def score_one(path: str, options: dict, advance: Advance = None) -> Result:
     if found.counts.sum() == 0:
         what = "zero" if found.nonfinite == 0 else "zero, infinite or NaN"
         what = f"all {found.size:,} counted values are {what}: no MLH"
-        return Result(path, error=one_line(path, what))
-    return Result(path, found)
+        return Result(path, error=one_line(path, what), nonfinite=found.nonfinite)
+    return Result(path, found, nonfinite=found.nonfinite)
 
 
 def score_many(
@@ -85,38 +94,66 @@ def _size(path):
 
 
 def _in_processes(paths, options, jobs):
-    # Started afresh rather than forked: that is safe beside threads, and the same everywhere.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        futures = [pool.submit(score_one, path, options) for path in paths]
+    with _processes(jobs) as pool:
         try:
+            with _interrupts_held_back():
+                futures = [pool.submit(score_one, path, options) for path in paths]
             for path, future in zip(paths, futures, strict=True):
                 try:
                     yield future.result()
                 except BrokenProcessPool:
-                    yield _alone(path, options, context)
+                    yield _alone(path, options)
         finally:
             # Where this is interrupted, the files that wait are not scored first.
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _alone(path, options, context):
+def _alone(path, options):
     """A file's result after the processes broke: by one of its own, so that it is clear whose."""
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    with _processes(1) as pool:
         try:
-            return pool.submit(score_one, path, options).result()
+            with _interrupts_held_back():
+                future = pool.submit(score_one, path, options)
+            return future.result()
         except BrokenProcessPool:
             what = "the process that read it was killed: no memory?"
             return Result(path, error=one_line(path, what))
+
+
+def _processes(n):
+    # Started afresh rather than forked: that is safe beside threads, and the same everywhere.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(n, mp_context=context, initializer=_end_quietly_when_interrupted)
+
+
+def _end_quietly_when_interrupted():
+    """In a process of the pool: the command says that it was interrupted, and nobody else."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+
+
+@contextlib.contextmanager
+def _interrupts_held_back():
+    """They come when this ends; in processes that are started meanwhile, when these are ready."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # As it starts it would let them through.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def _on_ray(paths, options, address):
     try:
         import ray
     except ImportError as error:
-        raise ImportError(
-            "`--ray` takes the package ray; do `pip install keras-benford[ray]`"
-        ) from error
+        raise ImportError("`--ray` takes the package ray; do `pip install ray`") from error
     _check_address(address)
     ray.init(
         address=None if address == "local" else address,

@@ -8,13 +8,15 @@ from keras_benford import __version__
 
 SORT_KEYS = ("path", "mlh", "js", "mad", "size", "zeros", "nonfinite")
 _FILES = "files, folders (all models in them) or glob patterns"
+_EXIT_CODES = """\
+exit codes, of those that apply the highest: 0 all is well; 1 some of several files could not be
+read; 2 none could, or a wrong command line; 3 a file that was read lies below --min-mlh;
+4 a file has infinite or NaN values, with --fail-on-nonfinite; 130 interrupted.
+"""
 _EPILOG = """\
 formats: .keras, .weights.h5, .weights.json with shards, .h5/.hdf5 of Keras 1 to 3, .safetensors and
 its index, model.json of TensorFlow.js layers models, TensorFlow SavedModel folders and checkpoints.
 Nothing in a file is ever run, but by `information`, which loads models: see its help.
-
-exit codes: 0; 1 some of several files could not be read; 2 none could, or a wrong command line;
-3 a file lies below --min-mlh
 """
 
 
@@ -24,13 +26,18 @@ def parser() -> argparse.ArgumentParser:
         prog="keras-benford",
         description="Benford's law in the weights of saved Keras models, and information in their "
         "neurons.",
-        epilog=_EPILOG,
+        epilog=f"{_EPILOG}\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"keras-benford {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    score = commands.add_parser("score", help="MLH and more, for each file and each of its weights")
+    score = commands.add_parser(
+        "score",
+        help="MLH and more, for each file and each of its weights",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     score.add_argument("files", nargs="+", metavar="FILE", help=_FILES)
     score.add_argument("--format", choices=("table", "json", "csv", "html"), default="table")
     score.add_argument(
@@ -45,14 +52,21 @@ def parser() -> argparse.ArgumentParser:
     )
     score.add_argument("--min-mlh", type=_mlh, metavar="X", help="exit with 3 if a file lies below")
     score.add_argument(
+        "--fail-on-nonfinite",
+        action="store_true",
+        help="exit with 4 if a counted weight has infinite or NaN values",
+    )
+    score.add_argument(
         "--accuracy", type=_accuracy, metavar="A", help="training accuracy in [0, 1]: adds the EIC"
     )
+    score.add_argument("--verbose", action="store_true", help="name the weights that do not count")
     score.add_argument("-o", "--output", metavar="OUT", help="write to this file instead")
     _add_selection(score)
     _add_workers(score)
 
     compare = commands.add_parser("compare", help="two models, weight by weight")
-    compare.add_argument("files", nargs=2, metavar=("A", "B"))
+    for name in ("A", "B"):
+        compare.add_argument("files", action="append", metavar=name, help="a file or folder")
     compare.add_argument("--format", choices=("table", "json", "csv", "html"), default="table")
     compare.add_argument("-o", "--output", metavar="OUT", help="write to this file instead")
     _add_selection(compare)

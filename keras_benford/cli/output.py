@@ -1,8 +1,9 @@
 """Results -> tables, JSON or CSV on standard output, in whatever encoding that has.
 
-JSON is an array with an object a file: `file` and either `error`, or what `Score.to_dict` gives,
-and with `--accuracy` the criteria. CSV has a row a file, or a row a weight with `--per-layer`. JSON
-is exact whatever a file is called; elsewhere a name that would break a line is shown with escapes.
+JSON is an array with an object a file: `schema_version`, `file` and either `error`, or what
+`Score.to_dict` gives, and with `--accuracy` the criteria. CSV has a row a file, or a row a weight
+with `--per-layer`. JSON is exact whatever a file is called; elsewhere a name that would break a
+line is shown with escapes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import codecs
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,12 +22,22 @@ from keras_benford._messages import printable
 from keras_benford.cli.many import Result
 from keras_benford.scoring import Comparison, Score, tables
 
+SCHEMA_VERSION = 1
+"""Of all that is printed as JSON: another one where a key goes or comes to mean something else."""
+
 
 def as_dict(result: Result, accuracy: float | None = None) -> dict[str, Any]:
     """A result as plain dicts, lists, strings and numbers."""
     if result.score is None:
         return {"file": result.file, "error": result.error}
     return {"file": result.file} | result.score.to_dict() | _criteria(result.score, accuracy)
+
+
+def versioned(content: Any) -> Any:
+    """The same with `schema_version` first, in each object of a list."""
+    if isinstance(content, list):
+        return [versioned(each) for each in content]
+    return {"schema_version": SCHEMA_VERSION} | content
 
 
 def print_json(content: Any) -> None:
@@ -61,7 +73,7 @@ def print_csv(results: Sequence[Result], accuracy: float | None, per_layer: bool
         for part in parts:
             found = part.to_dict() | ({} if per_layer else _criteria(part, accuracy))
             counts = {f"digit_{d}": n for d, n in enumerate(found.pop("counts"), 1)}
-            for key in ("layers", "skipped"):
+            for key in ("layers", "skipped", "reading"):
                 found.pop(key, None)
             rows.append({"file": result.file} | found | counts)
     print_rows(rows)
@@ -100,30 +112,36 @@ def rows_of_comparison(comparison: Comparison) -> list[dict[str, Any]]:
     ]
 
 
-def print_tables(results: Sequence[Result], accuracy: float | None, per_layer: bool) -> None:
-    """The figures of each file, with `per_layer` those of each weight and what is not counted."""
+def print_tables(
+    results: Sequence[Result], accuracy: float | None, per_layer: bool, verbose: bool
+) -> None:
+    """The figures of each file, with `per_layer` those of each weight and what they say."""
     console = console_for_tables()
     scored = [result for result in results if result.score is not None]
     if per_layer:
         for result in scored:
-            print_layers(console, result, accuracy)
+            print_layers(console, result, accuracy, verbose)
     if scored and (not per_layer or len(scored) > 1):
         rows = []
         for result in scored:
             found = criteria_of(result.score, accuracy)
             criteria = {kind.title: f"{value:.4f}" for kind, value in found}
-            rows.append(({"file": printable(result.file)} | criteria, result.score))
+            cells = {"file": printable(result.file), "looks": result.score.reading.looks}
+            rows.append((cells | criteria, result.score))
         console.print(tables.table_of_scores(rows, console.width))
+    if not per_layer:
+        for result in scored:
+            for fault in result.score.reading.faults:
+                console.print(f"{printable(result.file)}: {fault}", style="red", soft_wrap=True)
 
 
-def print_layers(console: Any, result: Result, accuracy: float | None) -> None:
-    """The table of one file's weights, and what is not counted."""
+def print_layers(console: Any, result: Result, accuracy: float | None, verbose: bool) -> None:
+    """The table of one file's weights, what they say, and what is not counted."""
     console.print(f"{printable(result.file)} ({result.score.format})", soft_wrap=True)
     console.print(tables.table_of_layers(result.score, console.width))
     for kind, value in criteria_of(result.score, accuracy):
         console.print(f"{kind.title} at accuracy {accuracy:g}: {value:.4f} (lower is better)")
-    for line in tables.lines_of_skipped(result.score):
-        console.print(line, soft_wrap=True)
+    tables.print_below(console, result.score, verbose=verbose)
 
 
 def print_comparison(comparison: Comparison, names: Sequence[str]) -> None:
@@ -164,7 +182,9 @@ def print_information(reports: Mapping[str, Any], ranking: Any) -> None:
 
 def console_for_tables() -> Any:
     """As wide as the terminal, or as wide as the table needs where there is none."""
-    return PlainConsole(sys.stdout, None if sys.stdout.isatty() else ANY_WIDTH)
+    terminal = sys.stdout.isatty()
+    colours = terminal and not os.environ.get("NO_COLOR")
+    return PlainConsole(sys.stdout, None if terminal else ANY_WIDTH, colours=colours)
 
 
 def _criteria(score, accuracy):

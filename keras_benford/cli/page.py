@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from html import escape
 
 from keras_benford import __version__
-from keras_benford._messages import printable
+from keras_benford._messages import counted, printable
 from keras_benford.cli import output
 from keras_benford.cli.many import Result
 from keras_benford.cli.pictures import svg_of
@@ -43,7 +43,7 @@ _LEGEND = {
     "if Gaussian, if uniform": "MLH to expect of random numbers with the same mean and standard "
     "deviation: what a network has before it learned anything",
     "JS": "Jensen-Shannon divergence from Benford's law in nats; lower is closer",
-    "MAD": "mean absolute deviation of the digits' shares from the law, with Nigrini's word for it",
+    "MAD": "mean absolute deviation of the digits' shares from the law",
 }
 
 
@@ -54,15 +54,18 @@ def page(results: Sequence[Result], accuracy: float | None = None) -> str:
         ImportError: if matplotlib is not installed.
     """
     scored = [result for result in results if result.score is not None]
-    parts = [f"<h1>{_count(len(results), 'saved model')} against Benford's law</h1>"]
+    parts = [f"<h1>{counted(len(results), 'saved model')} against Benford's law</h1>"]
     parts += [
         f'<p class="error">{escape(printable(result.error))}</p>'
         for result in results
         if result.error
     ]
     if len(scored) > 1:
-        rows = [[printable(result.file), *_cells(result.score, accuracy)] for result in scored]
-        parts.append(_table(["file", *_columns(accuracy)], rows))
+        rows = [
+            [printable(result.file), result.score.reading.looks, *_cells(result.score, accuracy)]
+            for result in scored
+        ]
+        parts.append(_table(["file", "looks", *_columns(accuracy)], rows))
         if len(scored) <= _TOGETHER_UP_TO:
             parts.append(_picture({printable(result.file): result.score for result in scored}))
     for result in scored:
@@ -122,7 +125,13 @@ def _section(result, accuracy, with_picture):
         f'<p class="note">{escape(about)}</p>',
         _picture({name: score}) if with_picture else "",
         _table(["weight", "shape", *tables.FIGURES], rows, last_is_all=True),
-        *(f'<p class="note">{escape(line)}</p>' for line in tables.lines_of_skipped(score)),
+        f"<p>{escape(' '.join(score.reading.sentences))}</p>",
+        *(f'<p class="error">{escape(fault)}</p>' for fault in score.reading.faults),
+        *(
+            f'<details class="note"><summary>{escape(reason)}: {counted(len(paths), "weight")}'
+            f"</summary>{escape(', '.join(paths))}</details>"
+            for reason, paths in tables.skipped_by_reason(score).items()
+        ),
     ]
 
 
@@ -151,7 +160,3 @@ def _picture(scores):
     data = base64.b64encode(svg_of(scores).encode()).decode()
     names = escape(", ".join(scores), quote=True)
     return f'<img alt="Digits and MLH by layer: {names}" src="data:image/svg+xml;base64,{data}">'
-
-
-def _count(n, what):
-    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from keras_benford import plots
+from keras_benford.plots import looks
 from keras_benford.scoring import Score
 
+_MOST = len(looks.COLORS) * len(looks.MARKERS)
 _SUFFIXES = (".png", ".svg", ".pdf")
 
 FOR_SCORES = {"matplotlib": "matplotlib"}
@@ -23,7 +26,7 @@ def save_picture(scores: Mapping[str, Score], path: str) -> None:
 
     Raises an OSError if it cannot be written. What else may be wrong `check_can_be_drawn` says.
     """
-    _figure(scores).savefig(path, dpi=150, bbox_inches="tight")
+    _save(_figure(scores), path, dpi=150)
 
 
 def save_picture_of_reports(reports: Mapping[str, Any], path: str) -> None:
@@ -40,7 +43,7 @@ def save_picture_of_reports(reports: Mapping[str, Any], path: str) -> None:
     above, below = left.subplots(2, 1)
     plots.entropy(dict(reports), ax=above)
     plots.mutual_information(dict(reports), ax=below)
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    _save(figure, path, dpi=150)
 
 
 def check_can_be_drawn(path: str, packages: Mapping[str, str] = FOR_SCORES) -> None:
@@ -59,8 +62,16 @@ def check_installed(packages: Mapping[str, str] = FOR_SCORES) -> None:
     """Name the first of these modules that is not installed, in an ImportError."""
     for module, package in packages.items():
         if importlib.util.find_spec(module) is None:
-            extra = "plots" if packages is FOR_SCORES else "information"
-            raise ImportError(f"pictures take {package}; do `pip install keras-benford[{extra}]`")
+            raise ImportError(f"pictures take {package}; do `pip install {package}`")
+
+
+def check_not_too_many(n: int) -> None:
+    """Say before long work that so many models in one picture could not be told apart."""
+    if n > _MOST:
+        raise ValueError(
+            f"expected at most {_MOST} models in one picture; received {n:,}; do plot fewer, or "
+            "`keras-benford score`, which gives each a row"
+        )
 
 
 def svg_of(scores: Mapping[str, Score]) -> str:
@@ -70,8 +81,15 @@ def svg_of(scores: Mapping[str, Score]) -> str:
 
     # Without a fixed salt, the same picture would have other ids each time.
     with matplotlib.rc_context({"svg.hashsalt": "keras-benford", "svg.fonttype": "path"}):
-        _figure(scores).savefig(text, format="svg", bbox_inches="tight", metadata={"Date": None})
+        _save(_figure(scores), text, format="svg", metadata={"Date": None})
     return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def _save(figure, file, **options):
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks shows as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(file, bbox_inches="tight", **options)
 
 
 def _figure(scores) -> Any:

@@ -21,7 +21,7 @@ import collections
 import contextlib
 import fnmatch
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,11 +52,14 @@ class Activations:
         layers: `(n_neurons,)` of strings, the layer of each neuron; those of a layer are side by
             side, and layers in the order in which the model calls them.
         neurons: `(n_neurons,)` int64, which of its layer's it is.
+        sizes: how many neurons each layer has, those that were not drawn too; None where that is
+            not known.
     """
 
     values: np.ndarray
     layers: np.ndarray
     neurons: np.ndarray
+    sizes: Mapping[str, int] | None = None
 
     @property
     def layer_names(self) -> list[str]:
@@ -169,7 +172,8 @@ class Recorder:
                     self._calls.clear()
                     self._other_calls.clear()
                 if kept is None:
-                    kept = _drawn(self._labels, [part.shape[1] for part in found], neurons, seed)
+                    sizes = [part.shape[1] for part in found]
+                    kept = _drawn(self._labels, sizes, neurons, seed)
                 first_batch.close()
                 parts.append(np.concatenate([found[i][:, at] for i, _, at in kept], axis=1))
                 advance()
@@ -177,6 +181,7 @@ class Recorder:
             np.concatenate(parts),
             np.concatenate([np.full(len(at), name, object) for _, name, at in kept]),
             np.concatenate([at for _, _, at in kept]),
+            dict(zip(self._labels, sizes, strict=True)),
         )
         _check_finite(result)
         return result

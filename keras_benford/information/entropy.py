@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford._messages import counted
 from keras_benford.information import binning
 from keras_benford.information.psi import psi_table
 from keras_benford.information.values import (
@@ -80,9 +81,9 @@ def neuron_entropy(
         n_endless = np.isneginf(found).sum()
         if n_endless:
             warnings.warn(
-                f"{n_endless:,} neurons have one value for more than k = {k} examples, and so an "
-                "entropy of -inf; do pass activations from before a ReLU, or ties='jitter' or "
-                "method='bins'",
+                f"{counted(n_endless, 'neuron has', 'neurons have')} one value for more than k = "
+                f"{k} examples, and so an entropy of -inf; do pass activations from before a "
+                "ReLU, or ties='jitter' or method='bins'",
                 UserWarning,
                 stacklevel=2,
             )

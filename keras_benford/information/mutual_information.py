@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford._messages import counted
 from keras_benford.information import binning, engines
 from keras_benford.information.progress import progress_bar
 from keras_benford.information.psi import psi_table
@@ -155,9 +156,9 @@ def _warn_of_ties(estimates, n_tied):
     """What ties have made negative is not to pass for the estimates of independent neurons."""
     if np.min(estimates, initial=0) < 0:
         warnings.warn(
-            f"{n_tied} neurons have one value for many examples, and estimates as low as "
-            f"{np.min(estimates):.2f} nats; do pass activations from before a ReLU, or "
-            "ties='jitter', ties='mask' or method='bins'",
+            f"{counted(n_tied, 'neuron has', 'neurons have')} one value for many examples, and "
+            f"estimates as low as {np.min(estimates):.2f} nats; do pass activations from before a "
+            "ReLU, or ties='jitter', ties='mask' or method='bins'",
             UserWarning,
             stacklevel=4,
         )

@@ -6,13 +6,14 @@ Source: Bansal et al., arXiv 2210.09404, section 5.
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from keras_benford._messages import listed
+from keras_benford._messages import counted, listed, printable
 from keras_benford.information.report import Report, report
 from keras_benford.information.values import check_option, number
 
@@ -39,6 +40,7 @@ class Ranking:
         looking_for: the fault that was looked for.
         by: the measure that they are ranked by.
         accuracies: `(n_models,)` true accuracies in that order, where they were given; else None.
+        warning: what keeps the figures from being compared; None where nothing does.
     """
 
     names: tuple[str, ...]
@@ -47,6 +49,12 @@ class Ranking:
     looking_for: str
     by: str
     accuracies: np.ndarray | None = None
+    warning: str | None = None
+
+    @property
+    def figures(self) -> np.ndarray:
+        """`(n_models,)` of the measure that they are ranked by, in that order."""
+        return getattr(self, self.by)
 
     @property
     def kendall(self) -> float | None:
@@ -81,6 +89,7 @@ class Ranking:
         return {
             "looking_for": self.looking_for,
             "by": self.by,
+            "warning": self.warning,
             "kendall": number(self.kendall),
             "spearman": number(self.spearman),
             "regret": self.regret,
@@ -105,7 +114,7 @@ class Ranking:
         from scipy import stats
 
         sign = 1 if HIGH_IS_GOOD[self.looking_for, self.by] else -1
-        promise = sign * getattr(self, self.by)
+        promise = sign * self.figures
         if 0 in (np.ptp(promise), np.ptp(self.accuracies)):
             return np.nan
         return float(getattr(stats, name)(promise, self.accuracies).statistic)
@@ -140,7 +149,8 @@ def rank(
         options: as for `report`.
 
     Returns:
-        A `Ranking`.
+        A `Ranking`. Models whose hidden layers differ, and reports on different numbers of
+        examples, are ranked with a warning: their figures cannot be compared.
 
     Raises:
         ValueError, TypeError: as `report`; where there are fewer than two models, two of one name,
@@ -172,6 +182,9 @@ def rank(
         model if isinstance(model, Report) else report(model, x, **options)
         for model in models.values()
     ]
+    warning = _unlike(dict(zip(models, reports, strict=True)))
+    if warning is not None:
+        warnings.warn(warning, UserWarning, stacklevel=2)
     figures = {
         "entropy": np.array([each.mean_entropy for each in reports]),
         "mutual_information": np.array([each.mean_mutual_information for each in reports]),
@@ -185,7 +198,26 @@ def rank(
         looking_for=looking_for,
         by=by,
         accuracies=None if accuracies is None else accuracies[order],
+        warning=warning,
     )
+
+
+def _unlike(reports):
+    """What keeps reports by name from being compared, as a sentence; None where nothing does."""
+    architectures, numbers = {}, {}
+    for name, each in reports.items():
+        sizes, n = each.activations.sizes, len(each.activations.values)
+        numbers.setdefault(n, f"{printable(name)} ({counted(n, 'example')})")
+        if sizes is not None:
+            layers = f"{counted(len(sizes), 'layer')}, {counted(sum(sizes.values()), 'neuron')}"
+            architectures.setdefault((*sizes.values(),), f"{printable(name)} ({layers})")
+    for what, found in (("architecture", architectures), ("number of examples", numbers)):
+        if len(found) > 1:
+            return (
+                f"expected one {what}; received {listed(found.values())}; figures of different "
+                "ones cannot be compared, and their order tells nothing"
+            )
+    return None
 
 
 def _in_order(accuracies, names):

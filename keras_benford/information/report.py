@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,17 @@ READING = (
 )
 """What the figures are known to indicate: arXiv 2210.09404, and runs in `examples/memorization`."""
 
+FEW = 200
+# Two small networks on handwritten digits, means over three draws of the examples.
+_WRONG_BY_FEW = {
+    "ksg": "entropy and mutual information come out too low. Two small networks had 7 to 8 % of "
+    "the mutual information of 1,000 examples on 5, 70 to 76 % on 50, 99 to 102 % on 200. Do take "
+    "a thousand, and compare only what is of equally many.",
+    "bins": "entropy comes out too low, and mutual information too high. Two small networks had "
+    "2.9 to 3.4 times the mutual information of 1,000 examples on 50, and still 2.2 times on 200. "
+    "Do take a thousand, and compare only what is of equally many.",
+}
+
 # Correlated more closely than this, in absolute value, a neuron is another one, scaled and shifted.
 _DUPLICATE = 1 - 1e-6
 
@@ -38,6 +50,7 @@ class LayerInformation:
     Attributes:
         name: the layer's name.
         neurons: number of neurons that were looked at.
+        all_neurons: number of neurons that it has; None where that is not known.
         entropy: mean of their entropies in nats.
         mutual_information: mean over the pairs among those that are not dead, in nats; NaN where
             there are fewer than two.
@@ -51,6 +64,7 @@ class LayerInformation:
     mutual_information: float
     dead: int
     duplicates: int
+    all_neurons: int | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,6 +87,20 @@ class Report:
     mutual_information: np.ndarray
     settings: dict[str, Any]
     tied: int
+
+    @property
+    def all_neurons(self) -> int | None:
+        """Number of neurons of the layers that were looked at; None where that is not known."""
+        sizes = self.activations.sizes
+        return None if sizes is None else sum(sizes.values())
+
+    @property
+    def warning(self) -> str | None:
+        """What few examples do to the figures; None from 200 examples on."""
+        n = len(self.activations.values)
+        if n >= FEW:
+            return None
+        return f"Only {n:,} examples: {_WRONG_BY_FEW[self.settings['method']]}"
 
     @property
     def mean_entropy(self) -> float:
@@ -123,6 +151,7 @@ class Report:
                     mutual_information=_mean(self._pairs(here)),
                     dead=int(self.dead[here].sum()),
                     duplicates=int(copies[here].sum()),
+                    all_neurons=(self.activations.sizes or {}).get(name),
                 )
             )
         return tuple(found)
@@ -136,6 +165,8 @@ class Report:
             "model": self.name,
             "samples": len(self.activations.values),
             "neurons": len(self.entropy),
+            "all_neurons": self.all_neurons,
+            "warning": self.warning,
             **self.settings,
             "mean_entropy": number(self.mean_entropy),
             "mean_mutual_information": number(self.mean_mutual_information),
@@ -205,7 +236,7 @@ def report(
         progress: whether to show progress bars, on a terminal.
 
     Returns:
-        A `Report`.
+        A `Report`. Of fewer than 200 examples a warning says what that does to the figures.
 
     Raises:
         ValueError, TypeError: as `activations` and `mutual_information`.
@@ -235,7 +266,11 @@ def report(
         progress=progress,
     )
     entropy = neuron_entropy(found, bins=bins, edges=edges)
-    return Report(recorder.model.name, found, entropy, information, settings, int(tied.sum()))
+    made = Report(recorder.model.name, found, entropy, information, settings, int(tied.sum()))
+    # Who has a recorder looks again and again, and says it by himself.
+    if made.warning is not None and recorder is not model:
+        warnings.warn(made.warning, UserWarning, stacklevel=2)
+    return made
 
 
 def _mean(pairs):

@@ -71,13 +71,16 @@ class _OfNeurons(Measure):
         x = self._examples(evidence)
         try:
             of_draws = {"examples": self.examples, "seed": self.seed}
-            return report(self._recorder(evidence), x, **of_draws, **self.options)
+            found = report(self._recorder(evidence), x, **of_draws, **self.options)
         except NotFiniteError as error:
             evidence.warn(
                 "activations",
                 f"{error}. Entropy and mutual information are NaN in the logs while that lasts.",
             )
             return None
+        if found.warning is not None:
+            evidence.warn("few examples", found.warning)
+        return found
 
 
 class Entropy(_OfNeurons):

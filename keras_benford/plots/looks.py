@@ -5,6 +5,7 @@ where they cover no data.
 """
 
 import textwrap
+from collections import Counter
 
 # Black is left to what others are held against; colours repeat before markers, hatches and dashes
 # do, so thirty look different.
@@ -35,6 +36,16 @@ def legend_above(ax, handles, labels):
     # Set as they are: matplotlib leaves labels out that start with _, and sets $…$ as mathematics.
     for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set(text=label, parse_math=False)
+
+
+def told_apart(names):
+    """The names, with ` (2)` and so on behind one that was there before; None stays."""
+    seen = Counter()
+    labels = []
+    for name in names:
+        seen[name] += 1
+        labels.append(name if name is None or seen[name] == 1 else f"{name} ({seen[name]})")
+    return labels
 
 
 def new_axes():

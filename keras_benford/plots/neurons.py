@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford._messages import counted
 from keras_benford.plots import looks
 
 # Several reports have boxes by layer up to so many layers, and one box each beyond.
@@ -38,7 +39,7 @@ def entropy(reports: Any, *, accuracies: Sequence[float] | None = None, ax: Any 
         The axes.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         TypeError: if `reports` is none of these.
         ValueError: if it is empty, or there are not as many accuracies.
 
@@ -82,8 +83,8 @@ def mutual_information(reports: Any, *, components: int = 2, ax: Any = None) -> 
         and number of the pairs.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`), or
-            scikit-learn for the mixture (`pip install keras-benford[information]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`), or
+            scikit-learn for the mixture (`pip install scikit-learn`).
         TypeError: if `reports` is none of these.
         ValueError: if it is empty, or a report has no pairs.
 
@@ -133,7 +134,7 @@ def mutual_information_map(report: Any, *, ax: Any = None) -> Any:
         looks like 0, and dead neurons and the diagonal are grey. The scale is beside them.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         TypeError: if `report` is no `Report`.
         ValueError: if it has no pairs of neurons.
     """
@@ -158,7 +159,7 @@ def mutual_information_map(report: Any, *, ax: Any = None) -> Any:
     middles = (ends + np.array([0, *ends[:-1]])) / 2 - 0.5
     names = [f"{layer.name} ({layer.neurons:,})" for layer in report.layers]
     _name_ticks(on, names, "layer (neurons)", middles)
-    on.set_title(f"{report.name}: {len(dead):,} neurons", parse_math=False)
+    on.set_title(f"{report.name}: {counted(len(dead), 'neuron')}", parse_math=False)
     return on
 
 
@@ -242,8 +243,7 @@ def _mixture(values, components):
         from sklearn.mixture import GaussianMixture
     except ImportError as error:
         raise ImportError(
-            "the mixture takes scikit-learn; do `pip install keras-benford[information]`, or pass "
-            "components=0"
+            "the mixture takes scikit-learn; do `pip install scikit-learn`, or pass components=0"
         ) from error
     if len(values) > _MOST_PAIRS:
         values = np.random.default_rng(0).choice(values, _MOST_PAIRS, replace=False)
@@ -268,7 +268,8 @@ def _by_label(reports, is_one):
     if isinstance(reports, Mapping):
         pairs = [(str(label), thing) for label, thing in reports.items()]
     else:
-        pairs = [(getattr(thing, "name", None), thing) for thing in reports]
+        names = looks.told_apart(getattr(thing, "name", None) for thing in reports)
+        pairs = list(zip(names, reports, strict=True))
     for _, thing in pairs:
         if not is_one(thing):
             raise _refused(TypeError, "a `Report`, or several", f"a {type(thing).__name__} in it")

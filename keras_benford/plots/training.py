@@ -44,7 +44,7 @@ def history(values: Any, *, restored_epoch: int | None = None, axes: Any = None)
         a logarithmic scale, from which checks without any are missing.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         ValueError: if `values` has none of the keys.
     """
     import matplotlib.pyplot as plt
@@ -111,7 +111,7 @@ def information_history(values: Any, *, axes: Any = None) -> Any:
         The two axes.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         ValueError: if one of the keys is missing.
     """
     import matplotlib.pyplot as plt

@@ -26,7 +26,7 @@ def digits(scores: Any, *, ax: Any = None) -> Any:
         shares). Where n is 0 there are no bars, and MLH is undefined.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         TypeError: if `scores` is none of these.
         ValueError: if `scores` is empty, or counts are not nine finite, non-negative numbers.
 
@@ -64,7 +64,8 @@ def layers(scores: Any, *, ax: Any = None) -> Any:
     """Draw the MLH of each counted weight in the model's order, and that of all pooled.
 
     Bars show one standard deviation of MLH by sampling at the weight's size. For a single score,
-    hollow markers show what a Gaussian of each weight's mean and standard deviation would give.
+    hollow markers show what random numbers of each weight's mean and standard deviation would give:
+    squares for Gaussian ones, diamonds for uniform ones, as which Keras' weights start by default.
 
     Args:
         scores: a `Score`. Several, over each other: a list or tuple of these, or a dict of them by
@@ -77,7 +78,7 @@ def layers(scores: Any, *, ax: Any = None) -> Any:
         or more than there is room for, are numbered.
 
     Raises:
-        ImportError: if matplotlib is not installed (`pip install keras-benford[plots]`).
+        ImportError: if matplotlib is not installed (`pip install matplotlib`).
         TypeError: if `scores` is none of these.
         ValueError: if `scores` is empty, or a `Score` has no layers.
 
@@ -99,10 +100,12 @@ def layers(scores: Any, *, ax: Any = None) -> Any:
         handles.append(on.errorbar(*points, marker=marker, markersize=size, **look))
         on.axhline(score.mlh, color=color, linestyle=":", linewidth=1.5)
         labels.append(_with_mlh(label, score.mlh, score.counts, "pooled (dotted) "))
-    gaussian = _each(score, "mlh_if_gaussian")
-    if len(drawn) == 1 and not np.isnan(gaussian).all():
-        handles += on.plot(x, gaussian, "s", markersize=size, mfc="none", mec="0.5", zorder=1.9)
-        labels.append("a Gaussian of the same mean and standard deviation")
+    for kind, marker in (("Gaussian", "s"), ("uniform", "D")) if len(drawn) == 1 else ():
+        expected = _each(score, f"mlh_if_{kind.lower()}")
+        if not np.isnan(expected).all():
+            look = {"markersize": size, "mfc": "none", "mec": "0.5", "zorder": 1.9}
+            handles += on.plot(x, expected, marker, **look)
+            labels.append(f"{kind} random numbers of the same spread")
     _mark_depth(on, paths[0] if aligned else None)
     on.set_ylabel("MLH\n± 1 SD of sampling")
     on.grid(alpha=0.3)
@@ -120,7 +123,8 @@ def _by_label(scores):
         return [(str(label), thing) for label, thing in scores.items()]
     # A list of numbers is one thing: counts.
     is_list = isinstance(scores, (list, tuple)) and not all(isinstance(s, Real) for s in scores)
-    return [(_name(thing), thing) for thing in (scores if is_list else [scores])]
+    things = scores if is_list else [scores]
+    return list(zip(looks.told_apart(map(_name, things)), things, strict=True))
 
 
 def _name(thing):

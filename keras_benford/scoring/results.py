@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from keras_benford import context, statistics
+from keras_benford.scoring.reading import Reading, read
 from keras_benford.selection import Skipped
 
 
@@ -55,7 +56,9 @@ class _Counted:
     def conformity(self) -> str | None:
         """Nigrini's word for that deviation; None for few values, which chance moves farther.
 
-        See `keras_benford.statistics.conformity`.
+        His bounds are for numbers in accounts, where a departure may mean fraud. Of weights they
+        tell nothing: trained ones are nonconforming as a rule. See
+        `keras_benford.statistics.conformity`.
         """
         return statistics.conformity(self.mean_absolute_deviation, int(self.counts.sum()))
 
@@ -148,6 +151,11 @@ class Score(_Counted):
     skipped: tuple[Skipped, ...]
     format: str | None = None
 
+    @functools.cached_property
+    def reading(self) -> Reading:
+        """What this says in plain words: whether the digits look trained, and what is wrong."""
+        return read(self)
+
     def _expected(self, shares):
         # Where a layer's values are all equal it has no such distribution, and is left out.
         expected = [layer._expected(shares) for layer in self.layers]
@@ -159,6 +167,8 @@ class Score(_Counted):
             "model": self.name,
             "format": self.format,
             **_without_nan(self._figures()),
+            "looks": self.reading.looks,
+            "reading": str(self.reading),
             "layers": [layer.to_dict() for layer in self.layers],
             "skipped": [
                 dataclasses.asdict(skipped) | {"shape": list(skipped.shape)}
@@ -174,7 +184,7 @@ class Score(_Counted):
         """One row a counted weight; columns `path shape dtype size mlh … digit_1 … digit_9`.
 
         Raises:
-            ImportError: if pandas is not installed (`pip install keras-benford[pandas]`).
+            ImportError: if pandas is not installed (`pip install pandas`).
         """
         import pandas
 

@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from keras_benford._console import TextConsole
+from keras_benford._messages import counted
 from keras_benford.scoring.comparison import Comparison
 from keras_benford.scoring.results import Score
 
@@ -19,12 +20,13 @@ FIGURES = {
     "if Gaussian": lambda part: f"{part.mlh_if_gaussian:.4f}",
     "if uniform": lambda part: f"{part.mlh_if_uniform:.4f}",
     "JS (nats)": lambda part: f"{part.js_divergence:.5f}",
-    "MAD": lambda part: f"{part.mean_absolute_deviation:.4f} {part.conformity or ''}".rstrip(),
+    "MAD": lambda part: f"{part.mean_absolute_deviation:.4f}",
     "zeros": lambda part: percentage(part.zeros, part.size),
     "not finite": lambda part: percentage(part.nonfinite, part.size),
 }
 """Column -> how a score or a layer's score shows there."""
-_TEXTS = ("shape", "dtype", "what it is", "counted")
+_TEXTS = ("shape", "dtype", "what it is", "counted", "looks")
+_FEW_NAMES = 3
 # What a narrow window does without, first to last; the first two only where all of it is zero.
 _DISPENSABLE = (
     *("not finite", "zeros", "MAD", "if uniform", "JS (nats)", "JS A", "JS B", "shape"),
@@ -43,7 +45,7 @@ def table_of_layers(score: Score, width: int) -> Table:
         for layer in score.layers
     ]
     rows.append({"weight": "all", "shape": "", **figures(score)})
-    title = f"{score.name}: MLH {score.mlh:.4f} over {score.size:,} weights"
+    title = f"{score.name}: MLH {score.mlh:.4f} over {counted(score.size, 'weight')}"
     return table_of_rows(rows, width, title, section_before_last=True)
 
 
@@ -85,14 +87,30 @@ def marked_path(layer: Any) -> str:
     return f"{layer.path} ({', '.join(marks)})" if marks else layer.path
 
 
-def lines_of_skipped(score: Score) -> list[str]:
-    """For each reason a line with the weights that are not counted for it."""
-    reasons = dict.fromkeys(skipped.reason for skipped in score.skipped)
-    return [
-        f"not counted, {reason}: "
-        + ", ".join(skipped.path for skipped in score.skipped if skipped.reason == reason)
-        for reason in reasons
-    ]
+def skipped_by_reason(score: Score) -> dict[str, list[str]]:
+    """For each reason, as `not counted, a bias: starts from a constant`, the paths it is of."""
+    paths = {}
+    for skipped in score.skipped:
+        paths.setdefault(f"not counted, {skipped.reason}", []).append(skipped.path)
+    return paths
+
+
+def print_below(console: Any, score: Score, *, verbose: bool = False) -> None:
+    """What a score says, its faults in red, and how many weights are not counted, and why.
+
+    Args:
+        console: where to.
+        score: the score.
+        verbose: whether to name all weights that are not counted; else where they are few.
+    """
+    console.print(" ".join(score.reading.sentences), soft_wrap=True)
+    for fault in score.reading.faults:
+        console.print(fault, style="red", soft_wrap=True)
+    for reason, paths in skipped_by_reason(score).items():
+        what = counted(len(paths), "weight")
+        if verbose or len(paths) <= _FEW_NAMES:
+            what = f"{', '.join(paths)} ({what})"
+        console.print(f"{reason}: {what}", soft_wrap=True)
 
 
 def figures(part: Any) -> dict[str, str]:
@@ -106,11 +124,10 @@ def shape(layer: Any) -> str:
 
 
 def text_of(score: Score) -> str:
-    """The table of a score's layers and what is not counted, as wide as the terminal, if any."""
+    """The table of a score's layers and what it says, as wide as the terminal, if any."""
     console = TextConsole()
     console.print(table_of_layers(score, console.width))
-    for line in lines_of_skipped(score):
-        console.print(line, soft_wrap=True)
+    print_below(console, score)
     return console.text
 
 

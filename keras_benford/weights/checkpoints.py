@@ -44,7 +44,7 @@ def arrays_of(prefix: str) -> list[StoredArray]:
     if importlib.util.find_spec("tensorflow") is None:
         raise ImportError(
             "reading a TensorFlow checkpoint takes TensorFlow; "
-            "do `pip install keras-benford[tensorflow]`, or save the model as .keras"
+            "do `pip install tensorflow`, or save the model as .keras"
         )
     variables = _ask(prefix)[0]["variables"]
     _check_size(prefix, variables)
