@@ -479,7 +479,7 @@ class TestPage:
             assert f"<td>{layer.path}</td>" in page
             assert f"<td>{layer.mlh:.4f}</td>" in page
         assert '<p class="error">bad.keras: no whole zip archive' in page
-        assert page.count("<p>Cannot be told from its digits whether it is trained: ") == 2
+        assert page.count("<p>Its digits do not tell whether it is trained: ") == 2
         assert page.count("data:image/svg+xml;base64,") == 3
         assert not re.search(r"(?:src|href)=\"(?!data:)", page)
         assert "<script" not in page

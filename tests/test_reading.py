@@ -138,7 +138,7 @@ def test_a_network_that_learned_looks_trained(initializer):
     model.fit(x, y, epochs=4, batch_size=64, verbose=0)
     found = kb.score(model).reading
     assert found.looks == "trained"
-    assert "kernel: its MLH lies" in str(found)
+    assert "kernel lies farthest: its MLH is" in str(found)
 
 
 class TestSentences:
@@ -158,7 +158,7 @@ class TestSentences:
             "Looks trained, by its digits: 2 of 3 weights have other digits than random numbers of "
             "the same spread."
         )
-        assert "Farthest is w1: its MLH lies " in found.sentences[1]
+        assert "w1 lies farthest: its MLH is " in found.sentences[1]
         assert found.sentences[2] == "Weights that still look untrained: w0."
 
     def test_where_mlh_is_near_by_chance_the_digits_tell(self):
@@ -173,14 +173,17 @@ class TestSentences:
     @pytest.mark.parametrize(
         ("arrays", "why"),
         [
-            ([drawn(NORMAL, 50)], "of 1 weight 1 has fewer than 1,000 digits"),
+            ([drawn(NORMAL, 50)], ": 1 weight has fewer than 1,000 digits"),
             (
                 [drawn(NORMAL), drawn(TRUNCATED)],
-                "2 have the digits of Gaussian random numbers and not of",
+                "2 weights have the digits of Gaussian random numbers, as",
             ),
-            ([drawn(UNIFORM) + np.float32(0.01)], "1 has digits that may be random or not"),
-            ([np.full(2000, 0.5, "float32")], "1 has one value throughout"),
-            ([drawn(EITHER, 1000)], "1 has digits that uniform and Gaussian random numbers both"),
+            ([drawn(UNIFORM) + np.float32(0.01)], "1 weight has digits that may be random or not"),
+            ([np.full(2000, 0.5, "float32")], "1 weight has one value throughout"),
+            (
+                [drawn(EITHER, 1000)],
+                "1 weight has digits that uniform and Gaussian random numbers both",
+            ),
         ],
         ids=["few", "Gaussian", "between", "constant", "either"],
     )

@@ -13,8 +13,11 @@ the highest is given:
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 # All else is imported in `main`, where an interrupt is caught.
@@ -22,19 +25,48 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    with _noted_interrupts() as interrupts:
+        try:
+            code = _run(argv)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            _discard_the_rest()
+            return 0
+        except KeyboardInterrupt:
+            _complain("interrupted")
+            return 130
+        except (ValueError, ImportError, OSError) as error:
+            if interrupts:
+                _complain("interrupted")
+                return 130
+            _complain(" ".join(str(error).split()))
+            return 2
+
+
+@contextlib.contextmanager
+def _noted_interrupts():
+    """A list that an interrupt adds to.
+
+    Libraries catch an interrupt that comes while they call back from C, say that they ignore it,
+    and fail in another way.
+    """
+    noted, hook = [], sys.unraisablehook
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+
+    def note(number, frame):
+        noted.append(number)
+        sys.unraisablehook = lambda _: None
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
     try:
-        code = _run(argv)
-        sys.stdout.flush()
-        return code
-    except BrokenPipeError:
-        _discard_the_rest()
-        return 0
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return 130
-    except (ValueError, ImportError, OSError) as error:
-        _complain(" ".join(str(error).split()))
-        return 2
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+        sys.unraisablehook = hook
 
 
 def _run(argv):

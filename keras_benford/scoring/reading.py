@@ -166,8 +166,8 @@ def _unknown(judged, looks):
         "few": f"fewer than {FEW:,} digits, too few to tell",
         "zeros": f"more than {_MANY_ZEROS:.0%} zeros",
         "constant": "one value throughout",
-        "normal": "the digits of Gaussian random numbers and not of uniform ones: trained, or "
-        "started so (he_normal, orthogonal)",
+        "normal": "the digits of Gaussian random numbers, as trained weights often have, and fresh "
+        "ones from he_normal or orthogonal",
         "either": "digits that uniform and Gaussian random numbers both may have",
         "random": "the digits of uniform random numbers",
         "between": "digits that may be random or not",
@@ -175,14 +175,11 @@ def _unknown(judged, looks):
     }
     number = Counter(each.verdict for each in judged)
     found = [
-        f"{counted(number[verdict], 'has', 'have')} {what}"
+        f"{counted(number[verdict], 'weight has', 'weights have')} {what}"
         for verdict, what in reasons.items()
         if number[verdict]
     ]
-    yield (
-        "Cannot be told from its digits whether it is trained: of "
-        f"{counted(len(judged), 'weight')} {'; '.join(found)}."
-    )
+    yield f"Its digits do not tell whether it is trained: {'; '.join(found)}."
     told = [each for each in judged if each.verdict not in _UNTOLD]
     other = [each for each in told if each.verdict == "other"]
     if told:
@@ -195,9 +192,8 @@ def _farthest(judged):
     side = "above" if far.distance > 0 else "below"
     by_shares = far.verdict == "other" and not abs(far.distance) > _OTHER
     return (
-        f"Farthest is {_names([far.layer])}: its MLH lies {abs(far.distance):.1f} ± {side} that of "
-        f"the nearest, {far.kind} numbers"
-        + ("; shares of single digits lie farther." if by_shares else ".")
+        f"{_names([far.layer])} lies farthest: its MLH is {abs(far.distance):.1f} ± {side} that of "
+        f"{far.kind} numbers" + ("; shares of single digits lie farther." if by_shares else ".")
     )
 
 
