@@ -80,8 +80,8 @@ class ChurnEarlyStopping(EarlyStopping):
             `churn_ratio`. None stands where there was nothing to tell: at the first check, and
             where predictions had collapsed into one class.
 
-        `best_epoch`, `best_step`, `best_weights`, `stopped_epoch`, `stop_reason`, `initial_epoch`
-        and `wait` are those of `MLHEarlyStopping`.
+    `best_epoch`, `best_step`, `best_weights`, `stopped_epoch`, `stop_reason`, `initial_epoch` and
+    `wait` are those of `MLHEarlyStopping`.
 
     Predictions that are not finite make churn NaN, with one warning; they stop a training that has
     no others left.
