@@ -124,7 +124,7 @@ def _of_the_training():
 
 RANKED = (
     "churn, unseen inputs, mean",
-    "churn, mixed inputs, mean",
+    "churn, noisy inputs, mean",
     "MLH, patience 8",
     "val_loss of 10%, patience 8",
     "val_accuracy of 10%, patience 8",
@@ -138,6 +138,7 @@ MAIN = (
     "churn, unseen inputs",
     "churn, unseen inputs, mean",
     "churn, unseen inputs, EMA",
+    "churn, noisy inputs, mean",
     "churn, mixed inputs, mean",
     "churn of the training inputs only, mean",
     "MLH, patience 8",
