@@ -33,7 +33,7 @@ for options in ({"run_eagerly": True}, {"jit_compile": keras.backend.backend() =
     with tempfile.TemporaryDirectory() as folder:
         callbacks = [
             kb.BenfordMonitor(0.5, layers=True),
-            kb.InformationMonitor(x, neurons=8, every=2),
+            kb.InformationMonitor(np.resize(x, (200, *x.shape[1:])), neurons=8, every=2),
             kb.MLHEarlyStopping(check_every=0.5, backup_dir=folder),
             kb.ChurnEarlyStopping(x, "noisy", patience=9),
         ]
