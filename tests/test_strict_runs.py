@@ -51,7 +51,7 @@ for statistic in (kb.mlh, kb.kl_divergence, kb.js_divergence, kb.chi_squared):
     statistic([30, 18, 12, 10, 8, 7, 6, 5, 0]), statistic([0] * 9), statistic([[1] * 9] * 2)
 assert kb.symbolic_eic([0.9, 0.0, 1.0], [0.5, -1.0, 1.0]).shape == (3,)
 kb.eic(1.0, 1.0), kb.scaled_eic(0.9, 0.95), kb.aic(-1e5, 10), kb.bic(-1e5, 10, 10)
-str(information.report(model, x, neurons=8))
+str(information.report(model, np.resize(x, (200, *x.shape[1:])), neurons=8))
 """
 
 
