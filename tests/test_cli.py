@@ -520,20 +520,6 @@ class TestProcess:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
         assert done.stdout == f"keras-benford {kb.__version__}\n"
 
-    def test_a_reader_that_stops_early_ends_it_quietly(self, folder):
-        code = f"import sys; from keras_benford.cli import main; sys.exit(main({['score', '.']!r}))"
-        with subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            process.stdout.close()
-            errors = process.stderr.read()
-        assert "Traceback" not in errors
-        assert "Broken pipe" not in errors
-
 
 def test_a_narrow_window_leaves_columns_out_and_says_so(folder):
     from keras_benford.scoring import tables

@@ -165,8 +165,13 @@ def started(folder, *arguments, **options):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["score", "good.keras"], ["score", "good.keras", "bad.keras", "--jobs", "1"], ["--help"]],
-    ids=["a file", "some bad", "help"],
+    [
+        ["score", "good.keras"],
+        ["score", "."],
+        ["score", "good.keras", "bad.keras", "--jobs", "1"],
+        ["--help"],
+    ],
+    ids=["a file", "a folder", "some bad", "help"],
 )
 def test_a_reader_that_has_had_enough_ends_it_with_0(folder, arguments):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -180,11 +185,13 @@ def test_a_reader_that_has_had_enough_ends_it_with_0(folder, arguments):
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent otherwise there")
 @pytest.mark.parametrize("files", [["good.keras"], ["good.keras", "some.keras"]], ids=len)
-@pytest.mark.parametrize("after", [0.0, 0.1, 0.25])
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.15])
 def test_an_interrupt_is_one_line_and_130(folder, files, after):
+    # Told once the command has begun: before, nothing of ours could catch it.
     code = (
-        "import sys; from keras_benford.cli import main; print('on', flush=True); "
-        f"sys.exit(main({['score', *files]!r}))"
+        "import sys; from keras_benford import cli; run = cli._run; "
+        "cli._run = lambda argv: (print('on', flush=True), run(argv))[1]; "
+        f"sys.exit(cli.main({['score', *files]!r}))"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code],
@@ -202,3 +209,20 @@ def test_an_interrupt_is_one_line_and_130(folder, files, after):
         assert (bool(out), err) == (True, "")  # It was done before.
     else:
         assert (process.returncode, err) == (130, "keras-benford: interrupted\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent otherwise there")
+def test_an_interrupt_that_a_library_swallows_is_told_all_the_same(monkeypatch, capsys):
+    before = signal.getsignal(signal.SIGINT)
+
+    def run(argv):
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+        except KeyboardInterrupt:
+            raise OSError("could not be read") from None
+
+    monkeypatch.setattr("keras_benford.cli._run", run)
+    assert main(["score", "a.keras"]) == 130
+    assert capsys.readouterr().err == "keras-benford: interrupted\n"
+    assert signal.getsignal(signal.SIGINT) is before

@@ -5,7 +5,7 @@ data set and by kind of network, and are trained and looked at only when the rul
 """
 
 import functools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -230,8 +230,3 @@ def _standardised(x, x_test):
     mean, std = x.mean(axis=0), x.std(axis=0)
     std[std == 0] = 1
     return (x - mean) / std, (x_test - mean) / std
-
-
-def shortened(name, epochs):
-    """A task of fewer epochs, for a quick try."""
-    return replace(TASKS[name], epochs=epochs)

@@ -8,6 +8,7 @@ the worst cases by name; the picture sets regret against cost, and ranks the way
 
 import argparse
 import pathlib
+import textwrap
 
 import matplotlib
 
@@ -138,21 +139,20 @@ def _picture(some, found, path):
     """Regret against cost with intervals, and mean ranks with their critical difference."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(13, 6), width_ratios=(3, 2))
     needs = {way.name: way.needs for way in catalogue.all_ways()}
+    costs = {name: np.nanmean(found.costs[name]) for name in some}
+    places = _apart(costs)
     for number, name in enumerate(some, 1):
         points = found.points[name]
-        mean, cost = compared.of_tasks(points).mean(), np.nanmean(found.costs[name])
+        mean = compared.of_tasks(points).mean()
         low, high = compared.interval(points)
-        left.errorbar(
-            cost,
-            mean,
-            [[mean - low], [high - mean]],
-            fmt="o",
-            color=_COLOURS[needs[name]],
-            capsize=3,
+        colour = _COLOURS[needs[name]]
+        left.plot([places[name]] * 2, [low, high], color=colour, alpha=0.35)
+        left.plot(places[name], mean, "o", color=colour)
+        left.annotate(
+            str(number), (places[name], mean), xytext=(4, 2), textcoords="offset points", fontsize=8
         )
-        left.annotate(str(number), (cost, mean), xytext=(5, 4), textcoords="offset points")
     left.axhline(0, color="black", linewidth=0.8)
-    left.set_xlabel("training steps, as a share of the whole training")
+    left.set_xlabel("training steps, as a share of the whole training (moved apart a little)")
     left.set_ylabel("regret: points of test score below the best check")
     handles = [
         plt.Line2D([], [], marker="o", linestyle="", color=c, label=n) for n, c in _COLOURS.items()
@@ -167,14 +167,22 @@ def _picture(some, found, path):
             color=_COLOURS[needs[name]],
         )
         right.plot(ranked[name], row, "o", color=_COLOURS[needs[name]])
-    right.set_yticks(range(len(order)), order)
+    right.set_yticks(range(len(order)), [textwrap.fill(name, 32) for name in order])
     right.invert_yaxis()
-    right.set_xlabel("mean rank over tasks, 1 is best; bars that do not meet differ (Nemenyi, 5 %)")
+    right.set_xlabel("mean rank over tasks, 1 is best\nbars that do not meet differ (Nemenyi, 5 %)")
     legend = "\n".join(f"{number} {name}" for number, name in enumerate(some, 1))
     figure.text(0.01, -0.01, legend, va="top", fontsize=9)
     figure.tight_layout()
     figure.savefig(path, dpi=120, bbox_inches="tight")
     plt.close(figure)
+
+
+def _apart(costs, least=0.025):
+    """The costs, moved apart so that what lies on one another can be told."""
+    places, last = {}, -1.0
+    for name in sorted(costs, key=costs.get):
+        places[name] = last = max(costs[name], last + least)
+    return places
 
 
 if __name__ == "__main__":

@@ -25,23 +25,23 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    with _noted_interrupts() as interrupts:
-        try:
-            code = _run(argv)
-            sys.stdout.flush()
-            return code
-        except BrokenPipeError:
-            _discard_the_rest()
-            return 0
-        except KeyboardInterrupt:
-            _complain("interrupted")
-            return 130
-        except (ValueError, ImportError, OSError) as error:
-            if interrupts:
-                _complain("interrupted")
-                return 130
-            _complain(" ".join(str(error).split()))
-            return 2
+    try:
+        with _noted_interrupts() as interrupts:
+            try:
+                code = _run(argv)
+                sys.stdout.flush()
+                return code
+            except BrokenPipeError:
+                _discard_the_rest()
+                return 0
+            except (ValueError, ImportError, OSError) as error:
+                if not interrupts:
+                    _complain(" ".join(str(error).split()))
+                    return 2
+    except KeyboardInterrupt:
+        pass
+    _complain("interrupted")
+    return 130
 
 
 @contextlib.contextmanager
