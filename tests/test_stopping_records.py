@@ -9,8 +9,6 @@ import keras
 import numpy as np
 import pytest
 
-import keras_benford
-
 pytest.importorskip("sklearn")
 
 from examples.stopping import signals, stand_ins, tasks
@@ -147,19 +145,15 @@ class TestUnderTensorFlow:
         assert "val_score" not in checks
         assert {"val_loss", "val_score"} <= beside["checks"].keys()
 
-    def test_the_start_is_scaled_and_random_numbers_of_its_spread_have_its_mlh(self):
+    def test_the_start_is_scaled_and_stands_beside_random_numbers_of_its_spread(self):
         from examples.stopping import why_mlh
 
         setting = {"task": "digits-300", "seed": 0, "decay": 0.0, "epochs": 1}
         once, twice = (why_mlh.train({**setting, "scale": scale}) for scale in (1.0, 2.0))
         assert twice["spread"][0] == pytest.approx(2 * once["spread"][0], rel=1e-4)
         assert {len(values) for values in once.values()} == {2}
-        layer = keras.Sequential([keras.Input((300,)), keras.layers.Dense(300)])
-        values = np.random.default_rng(0).normal(0, 0.07, (300, 300))
-        layer.set_weights([values, np.zeros(300)])
-        scored = keras_benford.score(layer)
-        assert why_mlh.mlh_if_random(scored) == pytest.approx(scored.mlh_if_gaussian)
-        assert why_mlh.mlh_if_random(scored) == pytest.approx(scored.mlh, abs=0.01)
+        # Uniform at first, so not the MLH of Gaussian numbers.
+        assert abs(once["mlh"][0] - once["if_random"][0]) > 0.05
 
     def test_a_quick_try_records_and_the_next_start_has_nothing_to_do(self, tmp_path):
         command = [sys.executable, "-m", "examples.stopping.record", "--quick", "--out", tmp_path]

@@ -19,7 +19,7 @@ import matplotlib.pyplot as plt
 
 from examples.experiments import command
 from examples.stopping import networks, tasks
-from keras_benford import context, score, statistics
+from keras_benford import score
 from keras_benford.selection import select
 
 SCALES = (0.3, 0.5, 1.0, 2.0, 4.0)
@@ -72,7 +72,7 @@ def train(setting):
     def look(epoch=None, logs=None):
         scored = score(network)
         found["mlh"].append(float(f"{scored.mlh:.5g}"))
-        found["if_random"].append(float(f"{mlh_if_random(scored):.5g}"))
+        found["if_random"].append(float(f"{scored.mlh_if_gaussian:.5g}"))
         largest = max(scored.layers, key=lambda layer: layer.size)
         found["spread"].append(float(f"{largest.std:.5g}"))
         answers = network.predict(data.x_scored, batch_size=500, verbose=0).argmax(axis=1)
@@ -88,14 +88,6 @@ def train(setting):
         verbose=0,
     )
     return found
-
-
-def mlh_if_random(scored):
-    """MLH of Gaussian numbers, as many in each layer as a score has, with its mean and spread."""
-    shares = [
-        layer.size * context.gaussian_shares(layer.mean, layer.std) for layer in scored.layers
-    ]
-    return statistics.mlh(np.sum(shares, axis=0))
 
 
 def draw(found, picture):
