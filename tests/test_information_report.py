@@ -69,7 +69,9 @@ class TestReport:
         x = rng.standard_normal((1000, 6)).astype("float32")
         of = {n: report(mlp(), x[:n], layers="first") for n in (5, 50, 200, 1000)}
         entropies = [of[n].mean_entropy for n in (5, 50, 200, 1000)]
-        assert entropies == sorted(entropies)
+        # The warning ends at 200 examples: they come within 1 % or so of a thousand.
+        assert entropies[0] < entropies[1] < entropies[2]
+        assert entropies[2] == pytest.approx(entropies[3], rel=0.02)
         information = {n: found.mean_mutual_information for n, found in of.items()}
         assert information[5] < 0.5 * information[1000]
         assert information[200] == pytest.approx(information[1000], rel=0.3)
