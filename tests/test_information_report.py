@@ -64,17 +64,19 @@ class TestReport:
         assert report(mlp(), X, method=method).warning is None
 
     def test_few_examples_lower_the_figures_as_the_warning_says(self):
-        """On Gaussian neurons that depend on each other, not on the networks that it quotes."""
+        """On Gaussian neurons of correlation 0.6, not on the networks that it quotes."""
         rng = np.random.default_rng(0)
-        x = rng.standard_normal((1000, 6)).astype("float32")
-        of = {n: report(mlp(), x[:n], layers="first") for n in (5, 50, 200, 1000)}
-        entropies = [of[n].mean_entropy for n in (5, 50, 200, 1000)]
-        # The warning ends at 200 examples: they come within 1 % or so of a thousand.
+        common, own = rng.standard_normal((1000, 1)), rng.standard_normal((1000, 12))
+        values = np.sqrt(0.6) * common + np.sqrt(0.4) * own
+        pairs = np.triu_indices(12, 1)
+        sizes = (5, 50, 200, 1000)
+        entropies = [neuron_entropy(values[:n]).mean() for n in sizes]
+        information = [mutual_information(values[:n])[pairs].mean() for n in sizes]
         assert entropies[0] < entropies[1] < entropies[2]
-        assert entropies[2] == pytest.approx(entropies[3], rel=0.02)
-        information = {n: found.mean_mutual_information for n, found in of.items()}
-        assert information[5] < 0.5 * information[1000]
-        assert information[200] == pytest.approx(information[1000], rel=0.3)
+        assert entropies[2] == pytest.approx(entropies[3], rel=0.05)
+        right = -0.5 * np.log(1 - 0.6**2)
+        assert information[0] < 0.5 * right
+        assert information[2:] == pytest.approx([right, right], rel=0.25)
 
     def test_neurons_that_were_drawn_are_told_from_all(self):
         found = report(mlp(), X, neurons=6)
