@@ -119,10 +119,14 @@ class TestWhatIsPredicted:
         np.testing.assert_allclose(found, [churn(*pair) for pair in pairs(predicted)])
 
     def test_numbers(self):
-        found, outputs = histories(network(layers.Dense(1), loss="mse"), X, X.sum(axis=1))
+        model = network(layers.Dense(1), loss="mse")
+        with pytest.warns(UserWarning, match="Epoch 1: the model predicts numbers, and") as warned:
+            found, outputs = histories(model, X, X.sum(axis=1))
+        assert len(warned) == 1
         expected = [changed_variance(*pair) for pair in pairs(outputs)]
         np.testing.assert_allclose(found, expected, rtol=1e-4)
 
+    @pytest.mark.filterwarnings("ignore:.*the model predicts numbers:UserWarning")
     @pytest.mark.parametrize("kind", [dict, list])
     @pytest.mark.parametrize("output", ["a", "b", "mean"])
     def test_several_outputs(self, output, kind):
@@ -153,6 +157,7 @@ class TestWhatIsPredicted:
         found, _ = histories(network(layers.Dense(2, "softmax"), loss=own), X, Y)
         assert len(found) == 3
 
+    @pytest.mark.filterwarnings("ignore:.*the model predicts numbers:UserWarning")
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
     @pytest.mark.parametrize("loss", [CROSSENTROPY, "mse"], ids=["classes", "numbers"])
     def test_other_precisions(self, policy, loss):

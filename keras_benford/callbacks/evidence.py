@@ -233,6 +233,11 @@ class Evidence:
 
         return inference.in_batches(checked, probe.inputs, self._batch_size, processes.whole)
 
+    @property
+    def kinds(self):
+        """What each output that is watched predicts, of `predictions.KINDS`, once one was seen."""
+        return self._heads.kinds
+
     def try_out(self, probe, name):
         """Run the model on a batch of a probe, so that what is wrong is told at once.
 

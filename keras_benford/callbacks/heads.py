@@ -73,6 +73,11 @@ class Heads:
         self._kinds = [kind for kind, _, _ in heads]
         return [tensor for _, *tensors in heads for tensor in tensors]
 
+    @property
+    def kinds(self):
+        """What each output that was seen predicts."""
+        return [kind for kind, _ in self._kinds]
+
     def predictions(self, arrays):
         """`Predictions` of each output, from the arrays of all examples; None if not finite."""
         found = []
