@@ -72,17 +72,18 @@ class TextConsole(PlainConsole):
     """A console that collects what is printed, for standard output: as wide as the terminal."""
 
     def __init__(self):
-        super().__init__(_ForStandardOutput(), shutil.get_terminal_size((ANY_WIDTH, 0)).columns)
+        self._printed = _ForStandardOutput()
+        super().__init__(self._printed, shutil.get_terminal_size((ANY_WIDTH, 0)).columns)
 
     @property
     def text(self) -> str:
         """What was printed, without spaces at the ends of lines."""
-        return "\n".join(line.rstrip() for line in self.file.getvalue().splitlines())
+        return "\n".join(line.rstrip() for line in self._printed.getvalue().splitlines())
 
 
 class _ForStandardOutput(io.StringIO):
     @property
-    def encoding(self):
+    def encoding(self):  # type: ignore[override]  # read-only in truth, not in its stub
         return encoding_of(sys.stdout)
 
 

@@ -33,15 +33,14 @@ class Server:
     def __init__(self, module: str, **environment: str) -> None:
         self._module = module
         self._environment = environment
-        self._process = None
+        # A `subprocess.Popen`, whose type does not know that it has pipes.
+        self._process: Any = None
         self._lock = threading.Lock()
 
     def start(self) -> None:
         """Start the process, which then loads its library while this one does something else."""
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self.stop()
-                self._process = self._started()
+            self._running()
 
     def ask(self, request: dict[str, Any], seconds: float) -> tuple[dict[str, Any], bytes, int]:
         """Ask, and wait so long for the answer.
@@ -53,9 +52,8 @@ class Server:
         Raises:
             LostError: if the process was lost over it.
         """
-        self.start()
         with self._lock:
-            process = self._process
+            process = self._running()
             timer = threading.Timer(seconds, process.kill)
             timer.start()
             line = content = b""
@@ -97,6 +95,12 @@ class Server:
     def pid(self) -> int | None:
         """The process's number, while there is one."""
         return None if self._process is None else self._process.pid
+
+    def _running(self):
+        if self._process is None or self._process.poll() is not None:
+            self.stop()
+            self._process = self._started()
+        return self._process
 
     def _started(self):
         code = (

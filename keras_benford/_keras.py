@@ -9,6 +9,7 @@ import functools
 import sys
 import warnings
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 
@@ -134,7 +135,7 @@ def callbacks_beside(callback: Any) -> list[Any]:
     """
     import keras
 
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         caller = frame.f_locals.get("self")
         if isinstance(caller, keras.callbacks.CallbackList):

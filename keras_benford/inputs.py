@@ -4,11 +4,13 @@ Inputs are an array `(n, ...)`, or for a model with several a list or dict of ar
 fit the model, it tells itself: Keras takes `(n, 28, 28)` for `(28, 28, 1)`, too.
 """
 
+from __future__ import annotations
+
 import itertools
 import operator
 import pickle
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,7 @@ class Given:
         x: the inputs.
     """
 
-    def __init__(self, x: Any):
+    def __init__(self, x: Any) -> None:
         self.x = x
         self._lost: str | None = None
 
@@ -43,10 +45,10 @@ class Given:
             )
         return self.x
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: Any) -> Given:
         return self
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         if not hasattr(self.x, "__array__"):
             try:
                 pickle.dumps(self.x)
@@ -167,7 +169,8 @@ def _drawn_from_batches(x, n, rng, name):
     """Each example of the stream is among the drawn ones with the same probability."""
     import keras
 
-    kept, seen = [], 0
+    kept: list[Any] = []
+    seen = 0
     for batch in _shuffled(x, rng):
         inputs = keras.tree.map_structure(_as_array, _without_labels(batch))
         size = len(keras.tree.flatten(inputs)[0])
@@ -287,13 +290,13 @@ class Sparse:
         shape: of the whole array.
     """
 
-    def __init__(self, indices, values, shape):
+    def __init__(self, indices: np.ndarray, values: np.ndarray, shape: Iterable[int]) -> None:
         order = np.argsort(indices[0], kind="stable")
         self.shape = tuple(map(int, shape))
         self._indices, self._values = indices[1:, order], values[order]
         self._starts = np.searchsorted(indices[0, order], np.arange(self.shape[0] + 1))
 
-    def __getitem__(self, chosen):
+    def __getitem__(self, chosen: Any) -> np.ndarray:
         rows = np.arange(self.shape[0])[chosen]
         dense = np.zeros((len(rows), *self.shape[1:]), self._values.dtype)
         for example, row in zip(dense, rows, strict=True):

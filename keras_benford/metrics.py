@@ -73,7 +73,7 @@ class MLH(keras.metrics.Metric):
         carry = ops.right_shift(low, _LOW_BITS)
         self._counters.assign(ops.stack([low - ops.left_shift(carry, _LOW_BITS), high + carry]))
 
-    def result(self):
+    def result(self) -> Any:
         # MLH knows no origin. As their differences from the nines, counts survive the rounding to
         # floats.
         low, high = ops.unstack(ops.convert_to_tensor(self._counters), 2)
@@ -152,15 +152,17 @@ class WeightsMLH(keras.metrics.Metric):
         if getattr(model, "test_function", None) is not None:
             model.make_test_function(force=True)
 
-    def update_state(self, y_true=None, y_pred=None, sample_weight=None):
+    def update_state(
+        self, y_true: Any = None, y_pred: Any = None, sample_weight: Any = None
+    ) -> None:
         """Do nothing: the weights are read when the result is asked for."""
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         if self._at_reset is not None and not in_stateless_scope():
             is_built = self.model is not None and self.model.built
             self._at_reset.assign(self._of_weights() if is_built else float("nan"))
 
-    def result(self):
+    def result(self) -> Any:
         if self.model is None:
             # JAX asks inside a step as well, and before the callbacks that may bind it.
             if not in_stateless_scope():
@@ -190,7 +192,7 @@ class WeightsMLH(keras.metrics.Metric):
             self._warned = True
             warnings.warn(f"Metric {self.name!r} (WeightsMLH) reports NaN: {why}.", stacklevel=3)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "include": self.include, "exclude": self.exclude}
 
 

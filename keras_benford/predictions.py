@@ -139,7 +139,7 @@ def _disagreement(before: Any, after: Any) -> tuple[float, float]:
     width = int(max(before.max(), after.max())) + 1
     shares = [np.bincount(each.astype(np.int64), minlength=width) / n for each in (before, after)]
     # Exactly 0 where both are of one class.
-    return float((before != after).mean()), float(max(0.0, 1 - shares[0] @ shares[1]))
+    return float((before != after).mean()), max(0.0, 1 - float(shares[0] @ shares[1]))
 
 
 def _pair(before: ArrayLike, after: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -60,10 +60,10 @@ class Patience:
     min_delta: float = 0.0
     baseline: float | None = None
 
-    def start(self):
+    def start(self) -> dict[str, Any]:
         return {"checks": 0, "wait": 0, "best": None}
 
-    def decide(self, state, values):
+    def decide(self, state: dict[str, Any], values: Values) -> tuple[dict[str, Any], Decision]:
         value = values[self.monitor]
         state = {**state, "checks": state["checks"] + 1}
         if value is None:
@@ -117,10 +117,10 @@ class Memorising:
     training: str = "churn"
     unseen: str = "unseen_churn"
 
-    def start(self):
+    def start(self) -> dict[str, Any]:
         return {"wait": 0, "best": None, "memorising": 0, "broken": 0, "recent": []}
 
-    def decide(self, state, values):
+    def decide(self, state: dict[str, Any], values: Values) -> tuple[dict[str, Any], Decision]:
         pair = [values[self.training], values[self.unseen]]
         state, smooth, reason = _smoothed(state, pair, self.smoothing, self.patience)
         if smooth is None:
@@ -153,10 +153,10 @@ class Settling:
     smoothing: int = 5
     monitor: str = "churn"
 
-    def start(self):
+    def start(self) -> dict[str, Any]:
         return {"wait": 0, "best": None, "broken": 0, "recent": []}
 
-    def decide(self, state, values):
+    def decide(self, state: dict[str, Any], values: Values) -> tuple[dict[str, Any], Decision]:
         pair = [values[self.monitor]]
         state, smooth, reason = _smoothed(state, pair, self.smoothing, self.patience)
         if smooth is None:

@@ -127,8 +127,8 @@ class NothingCountsError(ValueError):
         skipped: its weights, as `Skipped`.
     """
 
-    def __init__(self, model_name, skipped):
-        paths = {}
+    def __init__(self, model_name: str, skipped: Iterable[Skipped]) -> None:
+        paths: dict[str, list[str]] = {}
         for each in skipped:
             paths.setdefault(each.reason, []).append(each.path)
         why = "; ".join(f"{listed(of_it, 3)} ({reason})" for reason, of_it in paths.items())
@@ -173,12 +173,14 @@ def select(
     for weight, path in zip(weights, unique_paths(w.path for w in weights), strict=True):
         layer = owners.get(id(weight), model)
         classes = tuple(cls.__name__ for cls in type(layer).__mro__)
+        dtype, value = _dtype_and_value(layer, weight)
         candidates.append(
             _Candidate(
                 Weight(
                     path,
                     tuple(weight.shape),
-                    *_dtype_and_value(layer, weight),
+                    dtype,
+                    value,
                     frozen=not any(id(each) in trained for each in _made_of(layer, weight)),
                 ),
                 weight.name,
@@ -301,7 +303,7 @@ def _is_mask(candidate, named):
     for chunk in candidate.chunks():
         if not ((chunk == 0) | (chunk == 1)).all():
             return False
-        ones += np.count_nonzero(chunk)
+        ones += int(np.count_nonzero(chunk))
     return named or 0 < ones < math.prod(candidate.weight.shape)
 
 
@@ -345,7 +347,7 @@ def unique_paths(paths: Iterable[str]) -> list[str]:
 
     Layers of different sub-models may bear the same name.
     """
-    seen = {}
+    seen: dict[str, int] = {}
     unique = []
     for path in paths:
         seen[path] = number = seen.get(path, 0) + 1
@@ -358,7 +360,7 @@ def _owners(model):
     layers = _keras.flat_layers(model)
     # Asked of each layer once: it gathers them from all that the layer holds.
     held = {id(layer): [id(weight) for weight in layer.weights] for layer in layers}
-    owners = {}
+    owners: dict[int, Any] = {}
     for layer in layers:
         children = _keras.flat_layers(layer, include_self=False, recursive=False)
         inner = {weight for child in children for weight in held[id(child)]}

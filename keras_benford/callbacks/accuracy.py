@@ -5,6 +5,7 @@ give the mean of just the batches between them.
 """
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,7 +21,7 @@ def flat_metrics(model):
     Before the first batch Keras has not made metric objects of them all: then these are metrics,
     functions and strings as they were given.
     """
-    flat = []
+    flat: list[Any] = []
     for metric in getattr(model, "metrics", []):
         flat.extend(getattr(metric, "metrics", [metric]) or _keras.given_metrics(metric))
     return flat

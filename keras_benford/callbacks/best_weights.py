@@ -5,6 +5,7 @@ be if training ended at the check: under an optimizer with `use_ema`, averaged.
 """
 
 import collections
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class BestWeights:
         self._folder = folder
         # Arrays, or the files that hold them.
         self._best = None
-        self._recent = collections.deque(maxlen=CHECKS)
+        self._recent: collections.deque[Any] = collections.deque(maxlen=CHECKS)
 
     def check(self, model, number, *, best):
         """Keep what the check asks for.

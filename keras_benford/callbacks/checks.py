@@ -6,17 +6,21 @@ several.
 
 import copy
 import math
+from typing import Any
+
+import keras
 
 from keras_benford import _keras
 from keras_benford.callbacks.accuracy import flat_metrics
 from keras_benford.callbacks.evidence import Evidence
 from keras_benford.callbacks.schedule import Schedule
 from keras_benford.digits.backends import to_numpy
+from keras_benford.measures import Measure
 from keras_benford.metrics import WeightsMLH
 
 
-class Checks:
-    """Mixin for a Keras callback that looks at the model now and then.
+class Checks(keras.callbacks.Callback):
+    """A Keras callback that looks at the model now and then.
 
     A subclass calls `_set_up_checks` in its constructor. It may prepare measures that depend on the
     model in `_prepare`, and act on what a check gave in `_decide`.
@@ -28,12 +32,16 @@ class Checks:
             takes it.
     """
 
+    measures: list[Measure]
+    history: dict[str, list[Any]]
+
     def _set_up_checks(self, measures, check_every, *, every=1, **evidence):
         self.measures = list(measures)
         self.check_every = check_every
         self._schedule = Schedule(check_every, every)
         self._settings = evidence
-        self._evidence = None
+        # An `Evidence` while a training runs.
+        self._evidence: Any = None
         self._steps = None
         self._epoch = 0
         self._seen = 0
@@ -48,25 +56,25 @@ class Checks:
         if self._schedule.inside_epoch:
             self.on_train_batch_end = self._after_batch
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles get: no model, and nothing else of a training that is running."""
         state = {**vars(self), "_model": None, "_evidence": None}
         state.pop("on_train_batch_end", None)
         state["_schedule"] = copy.copy(self._schedule)
         return state
 
-    def __setstate__(self, state):
-        vars(self).update(state)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
         self._listen_to_batches()
 
-    def set_model(self, model):
+    def set_model(self, model: Any) -> None:
         _keras.check_is_no_tf_keras(model)
         super().set_model(model)
         for metric in flat_metrics(model):
             if isinstance(metric, WeightsMLH) and metric.model is None:
                 metric.bind(model)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_begin(logs)
         self._steps = self.params.get("steps")
         self._schedule.begin()
@@ -83,7 +91,7 @@ class Checks:
         for measure in self.measures:
             measure.try_out(self._evidence)
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         self._epoch = epoch
         self._seen = 0
@@ -99,12 +107,12 @@ class Checks:
         if self._seen == self._steps:
             self._evidence.batches_end(self.model)
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         # Within `fit`; an evaluation may reset the metrics before the epoch's end.
         if self._evidence is not None:
             self._evidence.batches_end(self.model)
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         is_new = self._checked_at is None or self._checked_at < self._seen
         if self._schedule.ends_epoch() and is_new:
             self._run_check(logs, inside_epoch=False)
@@ -113,7 +121,7 @@ class Checks:
         if self._schedule.inside_epoch and self._steps is None:
             self._steps = self._seen
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         self._evidence = None
 
     def _run_check(self, logs, *, inside_epoch):
@@ -124,7 +132,7 @@ class Checks:
         evidence.check_begins(
             self.model, self._epoch, self._step(), logs, inside_epoch=inside_epoch
         )
-        values = {}
+        values: dict[str, float | None] = {}
         for measure in self.measures:
             values |= measure.values(evidence)
         record = {"epoch": self._epoch, "step": evidence.step, **values}

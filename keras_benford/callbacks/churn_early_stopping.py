@@ -95,6 +95,8 @@ class ChurnEarlyStopping(EarlyStopping):
     Source: see `keras_benford.rules.Memorising` and `keras_benford.predictions`.
     """
 
+    class_shares: np.ndarray | None
+    unseen: str | None
     _restores_by_default = "average"
 
     def __init__(
@@ -114,7 +116,7 @@ class ChurnEarlyStopping(EarlyStopping):
         class_shares: ArrayLike | None = None,
         batch_size: int = 256,
         seed: int = 0,
-        backup_dir: str | os.PathLike | None = None,
+        backup_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         for name, value, lowest in (("probe_size", probe_size, 2), ("batch_size", batch_size, 1)):
             if not isinstance(value, numbers.Integral) or value < lowest:
@@ -148,13 +150,13 @@ class ChurnEarlyStopping(EarlyStopping):
             backup_dir=backup_dir,
         )
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "measures": [], "_probes": []}
 
     def _identity(self):
         return "churn"
 
-    def _prepare(self):
+    def _prepare(self, **evidence):
         if self._record is None:
             # A `DataLoader`, say, draws numbers when it is gone through: not those of the training.
             state = random_state(self.model)
@@ -173,7 +175,7 @@ class ChurnEarlyStopping(EarlyStopping):
             self.patience = _PATIENCE_ALONE if unseen is None else _PATIENCE
         self._collapsed = 0
         heads = Heads(self.model, self.output, self.task)
-        super()._prepare(heads=heads, batch_size=self.batch_size)
+        super()._prepare(heads=heads, batch_size=self.batch_size, **evidence)
         if self.model.built:
             found = self._evidence.try_out(training, "x")
             for each in found or []:
@@ -229,10 +231,10 @@ class ChurnEarlyStopping(EarlyStopping):
         return {"probes": kept, "files": [each["file"] for each in kept]}
 
     def _make_rule(self):
-        sizes = [len(probe) for probe in self._probes]
-        if len(sizes) == 1:
+        if len(self._probes) == 1:
             return Settling(self.patience)
-        return Memorising(*sizes, self.patience)
+        n_training, n_unseen = map(len, self._probes)
+        return Memorising(n_training, n_unseen, self.patience)
 
     def _decide(self, values):
         super()._decide(values)
@@ -268,7 +270,7 @@ class ChurnEarlyStopping(EarlyStopping):
         if self.restore == "average":
             batch_norm.estimate_anew(self.model, self._probes[0].inputs, self.batch_size)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         super().on_train_end(logs)
         # What holds tensors, and copies of what the user has.
         self.measures = []

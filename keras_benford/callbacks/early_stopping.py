@@ -7,8 +7,10 @@ What a check measures and how a rule decides is handed in; see `mlh_early_stoppi
 import copy
 import numbers
 import warnings
+from typing import Any
 
 import keras
+import numpy as np
 
 from keras_benford import _keras
 from keras_benford.callbacks.best_weights import WAYS, BestWeights
@@ -45,6 +47,15 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         evidence: see `keras_benford.callbacks.evidence.Evidence`.
     """
 
+    best: float | None
+    best_epoch: int
+    best_step: int | None
+    best_weights: list[np.ndarray] | None
+    initial_epoch: int
+    restore: str
+    stop_reason: str | None
+    stopped_epoch: int
+    wait: int
     _restores_by_default = "best"
 
     def __init__(
@@ -81,11 +92,11 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         )
         self._set_up_checks(measures, check_every, **evidence)
         self.backup_dir = backup_dir
-        self._backup = None if backup_dir is None else Backup(backup_dir)
-        self._rule = None
+        self._backup: Any = None if backup_dir is None else Backup(backup_dir)
+        self._rule: Any = None
         self._forget()
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "_beside": []}
 
     def _make_rule(self):
@@ -102,15 +113,15 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         self.stop_reason = None
         self.initial_epoch = 0
         self.history = {}
-        self._rule_state = None
+        self._rule_state: Any = None
         self._n_checks = 0
-        self._best_check = None
+        self._best_check: Any = None
         self._weights = BestWeights(self.restore, self._backup)
-        self._record = None
+        self._record: Any = None
         self._resumed = False
-        self._beside = []
+        self._beside: list[Any] = []
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._forget()
         self._beside = _keras.callbacks_beside(self)
         if self._backup is not None:
@@ -151,10 +162,10 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         if self.verbose > 0:
             print(f"{type(self).__name__}: goes on after epoch {record['epoch']}.")
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         self._evidence.batch_begins()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         super().on_epoch_begin(epoch, logs)
         if self._resumed:
             self._check_that_nothing_came_between(epoch)
@@ -195,7 +206,7 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
             self.stop_reason = decision.reason
             self.model.stop_training = True
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         # So that the order of the callbacks makes no difference.
         with averages_out(self.model, self._beside):
             super().on_epoch_end(epoch, logs)
@@ -221,7 +232,7 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         """What a subclass must know to go on, as JSON holds it; `files` are names of files."""
         return {}
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if self.stop_reason is None:
             self.stop_reason = self._reason_at_the_end()
         if self.best is None and self._n_checks > 0:

@@ -2,10 +2,11 @@
 
 import os
 import warnings
+from typing import Any
 
 from keras_benford import criteria
 from keras_benford.callbacks.early_stopping import EarlyStopping
-from keras_benford.measures import CRITERIA
+from keras_benford.measures import CRITERIA, Measure
 from keras_benford.measures.benford import MLH, ScaledEIC
 from keras_benford.rules import Patience
 from keras_benford.selection import Patterns
@@ -110,7 +111,7 @@ class MLHEarlyStopping(EarlyStopping):
         accuracy: str | None = None,
         include: Patterns = None,
         exclude: Patterns = None,
-        backup_dir: str | os.PathLike | None = None,
+        backup_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         if monitor not in _MONITORS:
             raise ValueError(
@@ -120,7 +121,7 @@ class MLHEarlyStopping(EarlyStopping):
         if mode not in ("auto", "min", "max"):
             raise ValueError(f"`mode`: expected 'auto', 'min' or 'max'; received {mode!r}.")
         self.mlh_range = criteria.check_mlh_range(mlh_range)
-        measures = [MLH()]
+        measures: list[Measure] = [MLH()]
         if monitor == ScaledEIC.name:
             measures.append(ScaledEIC(self.mlh_range))
         elif monitor != MLH.name:
@@ -159,7 +160,7 @@ class MLHEarlyStopping(EarlyStopping):
         # For a word in the end; only the criteria must have it.
         return {"accuracy": evidence.accuracy_if_there}
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         accuracies = self.history.get("accuracy", [])
         if self._weights.is_there:
             restored, last = accuracies[self._best_check], accuracies[-1]

@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-import keras
-
 from keras_benford.callbacks.checks import Checks
 from keras_benford.measures import MEASURES, Measure
 
 
-class Monitor(Checks, keras.callbacks.Callback):
+class Monitor(Checks):
     """Add measures of the model to the logs.
 
     All callbacks share one `logs` dict, in the order of their list: put this one before those that

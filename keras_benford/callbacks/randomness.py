@@ -5,6 +5,7 @@ TensorFlow shuffles by cannot be read.
 """
 
 import random
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +15,9 @@ from keras_benford.digits.backends import to_numpy
 
 def random_state(model):
     """The states of the generators, as JSON holds them."""
-    kind, words, *rest = np.random.get_state()
+    # A tuple: only where asked to, it is a dict.
+    of_numpy: Any = np.random.get_state()
+    kind, words, *rest = of_numpy
     version, numbers, gauss = random.getstate()
     return {
         "layers": [to_numpy(v).tolist() for v in _seed_variables(model)],

@@ -56,17 +56,19 @@ def _parse(check_every):
         if check_every == "batch":
             return 1, 1
     elif isinstance(check_every, numbers.Integral) and not isinstance(check_every, bool):
-        if check_every >= 1:
-            if check_every == 1:
+        batches = int(check_every)
+        if batches >= 1:
+            if batches == 1:
                 warnings.warn(
                     "`check_every=1` checks after every batch; do pass 'epoch' or 1.0 for once an "
                     "epoch, or 'batch' to say every batch without this warning.",
                     stacklevel=6,
                 )
-            return int(check_every), 1
+            return batches, 1
     elif isinstance(check_every, numbers.Real) and not isinstance(check_every, bool):
-        if 0 < check_every <= 1:
-            return None, max(1, round(1 / check_every))
+        share = float(check_every)
+        if 0 < share <= 1:
+            return None, max(1, round(1 / share))
     else:
         raise TypeError(_message(check_every))
     raise ValueError(_message(check_every))

@@ -51,7 +51,8 @@ def _noted_interrupts():
     Libraries catch an interrupt that comes while they call back from C, say that they ignore it,
     and fail in another way.
     """
-    noted, hook = [], sys.unraisablehook
+    noted: list[int] = []
+    hook = sys.unraisablehook
     if threading.current_thread() is not threading.main_thread():
         yield noted
         return

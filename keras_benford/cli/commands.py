@@ -142,14 +142,14 @@ def information(arguments) -> int:
             ranking = rank(reports, looking_for=arguments.looking_for)
     with _standard_output_to(arguments.output):
         if arguments.format == "json":
-            found = [
+            models = [
                 {"file": file} | (reports[file].to_dict() if file in reports else {"error": why})
                 for file, why in {**dict.fromkeys(arguments.files), **errors}.items()
             ]
             order = None if ranking is None else ranking.to_dict()
             asked = arguments.looking_for is not None
-            found = {"models": found, "ranking": order} if asked else found
-            output.print_json(output.versioned(found))
+            content = {"models": models, "ranking": order} if asked else models
+            output.print_json(output.versioned(content))
         else:
             output.print_information(reports, ranking)
     if arguments.plot is not None and reports:

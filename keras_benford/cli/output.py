@@ -117,31 +117,33 @@ def print_tables(
 ) -> None:
     """The figures of each file, with `per_layer` those of each weight and what they say."""
     console = console_for_tables()
-    scored = [result for result in results if result.score is not None]
+    scored = [(printable(each.file), each.score) for each in results if each.score is not None]
     if per_layer:
-        for result in scored:
-            print_layers(console, result, accuracy, verbose)
+        for file, score in scored:
+            print_layers(console, file, score, accuracy, verbose)
     if scored and (not per_layer or len(scored) > 1):
         rows = []
-        for result in scored:
-            found = criteria_of(result.score, accuracy)
+        for file, score in scored:
+            found = criteria_of(score, accuracy)
             criteria = {kind.title: f"{value:.4f}" for kind, value in found}
-            cells = {"file": printable(result.file), "looks": result.score.reading.looks}
-            rows.append((cells | criteria, result.score))
+            cells = {"file": file, "looks": score.reading.looks}
+            rows.append((cells | criteria, score))
         console.print(tables.table_of_scores(rows, console.width))
     if not per_layer:
-        for result in scored:
-            for fault in result.score.reading.faults:
-                console.print(f"{printable(result.file)}: {fault}", style="red", soft_wrap=True)
+        for file, score in scored:
+            for fault in score.reading.faults:
+                console.print(f"{file}: {fault}", style="red", soft_wrap=True)
 
 
-def print_layers(console: Any, result: Result, accuracy: float | None, verbose: bool) -> None:
+def print_layers(
+    console: Any, file: str, score: Score, accuracy: float | None, verbose: bool
+) -> None:
     """The table of one file's weights, what they say, and what is not counted."""
-    console.print(f"{printable(result.file)} ({result.score.format})", soft_wrap=True)
-    console.print(tables.table_of_layers(result.score, console.width))
-    for kind, value in criteria_of(result.score, accuracy):
+    console.print(f"{file} ({score.format})", soft_wrap=True)
+    console.print(tables.table_of_layers(score, console.width))
+    for kind, value in criteria_of(score, accuracy):
         console.print(f"{kind.title} at accuracy {accuracy:g}: {value:.4f} (lower is better)")
-    tables.print_below(console, result.score, verbose=verbose)
+    tables.print_below(console, score, verbose=verbose)
 
 
 def print_comparison(comparison: Comparison, names: Sequence[str]) -> None:

@@ -53,7 +53,7 @@ def page(results: Sequence[Result], accuracy: float | None = None) -> str:
     Raises:
         ImportError: if matplotlib is not installed.
     """
-    scored = [result for result in results if result.score is not None]
+    scored = [(printable(each.file), each.score) for each in results if each.score is not None]
     parts = [f"<h1>{counted(len(results), 'saved model')} against Benford's law</h1>"]
     parts += [
         f'<p class="error">{escape(printable(result.error))}</p>'
@@ -61,15 +61,12 @@ def page(results: Sequence[Result], accuracy: float | None = None) -> str:
         if result.error
     ]
     if len(scored) > 1:
-        rows = [
-            [printable(result.file), result.score.reading.looks, *_cells(result.score, accuracy)]
-            for result in scored
-        ]
+        rows = [[file, score.reading.looks, *_cells(score, accuracy)] for file, score in scored]
         parts.append(_table(["file", "looks", *_columns(accuracy)], rows))
         if len(scored) <= _TOGETHER_UP_TO:
-            parts.append(_picture({printable(result.file): result.score for result in scored}))
-    for result in scored:
-        parts += _section(result, accuracy, len(scored) <= _PICTURES_OF_EACH_UP_TO)
+            parts.append(_picture(dict(scored)))
+    for file, score in scored:
+        parts += _section(file, score, accuracy, len(scored) <= _PICTURES_OF_EACH_UP_TO)
     return _whole(parts)
 
 
@@ -106,8 +103,7 @@ def _whole(parts):
     )
 
 
-def _section(result, accuracy, with_picture):
-    name, score = printable(result.file), result.score
+def _section(name, score, accuracy, with_picture):
     rows = [
         [
             tables.marked_path(layer),

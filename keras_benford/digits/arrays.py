@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -173,7 +174,8 @@ def patterns(array):
 
 def _chunks(array, *, with_output=False):
     """Iterate over the bit patterns of any array: strided, byte-swapped, mapped, 0-d or empty."""
-    operands, flags = [patterns(array)], [["readonly"]]
+    operands: list[Any] = [patterns(array)]
+    flags: list[Any] = [["readonly"]]
     dtypes = [operands[0].dtype.newbyteorder("=")]
     if with_output:
         operands.append(None)

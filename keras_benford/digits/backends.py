@@ -6,6 +6,7 @@ host's memory NumPy may count where it lies.
 
 import contextlib
 import functools
+from typing import Any
 
 import numpy as np
 from keras import backend, ops
@@ -102,7 +103,7 @@ def compiled_count(function):
     counting_shards = functools.cache(functools.partial(_counting_shards, function))
 
     def count(tensors):
-        shardings = [getattr(tensor, "sharding", None) for tensor in tensors]
+        shardings: list[Any] = [getattr(tensor, "sharding", None) for tensor in tensors]
         split = any(s is not None and not s.is_fully_replicated for s in shardings)
         if not split or not all(hasattr(sharding, "spec") for sharding in shardings):
             return program(tensors)

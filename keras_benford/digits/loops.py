@@ -100,7 +100,7 @@ def _class32(pattern, offsets):
 def _class64(pattern, offsets):
     position = np.int64(pattern & np.uint64(0x7FFF_FFFF_FFFF_FFFF))
     if position < 1 << 52:
-        position = max(np.float64(position).view(np.int64) - (1074 << 52), -52 << 52)
+        position = max(np.float64(position).view(np.int64) - (1074 << 52), np.int64(-52 << 52))
     return np.uintp((position + offsets[np.uintp((position >> 48) + 832)]) >> 48)
 
 

@@ -6,6 +6,7 @@
 import math
 import numbers
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -30,9 +31,10 @@ def _float(value):
         if not value.is_finite():
             return math.nan
         return float(next((digit for digit in value.as_tuple().digits if digit), 0))
-    if not np.isfinite(value):
+    real: Any = value  # `numbers.Real` does not promise what floats can do.
+    if not np.isfinite(real):
         return math.nan
-    numerator, denominator = value.as_integer_ratio()
+    numerator, denominator = real.as_integer_ratio()
     return float(_first_digit(abs(numerator), denominator))
 
 

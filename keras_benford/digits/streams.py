@@ -8,6 +8,7 @@ import collections
 from collections.abc import Iterable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,8 @@ def summarise_each(
         TypeError: if the values are no real numbers.
     """
     loops = arrays.compiled_loops() if compiled else None
-    begun, summaries = collections.deque(), []
+    begun: collections.deque[_Sums] = collections.deque()
+    summaries = []
 
     def all_chunks():
         for chunks in chunks_of_arrays:
@@ -94,7 +96,7 @@ class _Sums:
 
     def __init__(self, loops):
         self.loops = loops
-        self.spare = collections.deque()
+        self.spare: collections.deque[np.ndarray] = collections.deque()
         self._dtype = None
         self._counts = np.zeros(N_CLASSES, np.int64)
         self._moments = []
@@ -156,7 +158,7 @@ def _mapped(pool, items):
     if pool is None:
         yield from map(_counted, items)
         return
-    waiting = collections.deque()
+    waiting: collections.deque[Any] = collections.deque()
     for item in items:
         is_small = item[1].size < _PAYS_FOR_A_THREAD
         waiting.append(_counted(item) if is_small else pool.submit(_counted, item))

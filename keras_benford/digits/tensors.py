@@ -15,6 +15,7 @@ elementwise or a sum, and the compiler fuses it into a single pass over the valu
 import functools
 import math
 import weakref
+from typing import Any
 
 import numpy as np
 from keras import KerasTensor, Variable, backend, ops
@@ -216,7 +217,7 @@ def _signature(tensors):
     return tuple((str(tensor.shape), str(tensor.dtype)) for tensor in tensors)
 
 
-_programs = weakref.WeakKeyDictionary()
+_programs: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
 
 
 def _program(owner, *key):
@@ -238,7 +239,9 @@ _recent_program = functools.lru_cache(maxsize=8)(_new_program)
 
 def _groups(tensors):
     """Indices of the tensors that are counted together: of one width, within the pool, and many."""
-    groups, pools, room = [], {}, {}
+    groups: list[list[int]] = []
+    pools: dict[str, list[int]] = {}
+    room: dict[str, int] = {}
     for index, tensor in enumerate(tensors):
         size = _static_size(tensor)
         if size is None or size > _POOL:

@@ -139,7 +139,9 @@ class Recorder:
         ]
         self._others = others(model, self._watched) if self._by_default else []
         self._calls, self._other_calls = [], []
-        self._taken, self._labels = None, None
+        # What the first batch tells.
+        self._taken: Any = None
+        self._labels: Any = None
         self._error = None
         # Where TensorFlow made a graph of it, a model's own graphs and loops could not be seen.
         self._run = inference.program(model, self._pooled, compiled=False)
@@ -151,7 +153,8 @@ class Recorder:
             raise ValueError(f"`neurons`: expected 1 or more; received {neurons}")
         if batch_size < 1:
             raise ValueError(f"`batch_size`: expected 1 or more; received {batch_size}")
-        parts, kept = [], None
+        parts: list[np.ndarray] = []
+        kept: Any = None
         with (
             contextlib.ExitStack() as first_batch,  # which tells what the outputs are
             watched(self._watched, self._before, self._calls, given=self._labels is None),
@@ -202,7 +205,7 @@ class Recorder:
 
 def _names(model):
     """The model's layers by their path within the model."""
-    names = {}
+    names: dict[str, Any] = {}
     for layer in _keras.flat_layers(model, include_self=False):
         if is_a(layer, {"InputLayer"}):
             continue
@@ -215,7 +218,7 @@ def _names(model):
 
 def _matching(names, patterns):
     patterns = [patterns] if isinstance(patterns, str) else list(patterns)
-    found = {}
+    found: dict[str, Any] = {}
     for pattern in patterns:
         matching = {name: layer for name, layer in names.items() if _fits(name, layer, pattern)}
         if not matching:
@@ -283,7 +286,7 @@ def _labels(layers, names):
             "expected a model with hidden layers; received one without, or none that can be seen; "
             f"do choose by `layers` of {listed(names) or 'those that there are'}"
         )
-    calls = collections.Counter()
+    calls: collections.Counter[str] = collections.Counter()
     labels = []
     for name in (name_of[id(layer)] for layer in layers):
         calls[name] += 1

@@ -31,7 +31,7 @@ def layers_by_default(model):
 
 def hidden(calls, other_calls, outputs):
     """Places of the calls that are taken by default."""
-    taken = []
+    taken: list[int] = []
     for i, call in enumerate(calls):
         if is_a(call.layer, ACTIVATIONS):
             of_convolution = taken and is_a(calls[taken[-1]].layer, _CONVOLUTIONS)

@@ -204,7 +204,8 @@ def rank(
 
 def _unlike(reports):
     """What keeps reports by name from being compared, as a sentence; None where nothing does."""
-    architectures, numbers = {}, {}
+    architectures: dict[tuple[int, ...], str] = {}
+    numbers: dict[int, str] = {}
     for name, each in reports.items():
         sizes, n = each.activations.sizes, len(each.activations.values)
         numbers.setdefault(n, f"{printable(name)} ({counted(n, 'example')})")

@@ -4,6 +4,7 @@ Source: arXiv 2102.03313; the arithmetic is in `statistics` and `criteria`.
 """
 
 import math
+from typing import Any
 
 from keras_benford import criteria
 from keras_benford.measures.base import Measure
@@ -24,10 +25,10 @@ class MLH(Measure):
     def __init__(self, layers: bool = False) -> None:
         self.layers = layers
 
-    def __call__(self, evidence):
+    def __call__(self, evidence: Any) -> float:
         return evidence.mlh
 
-    def values(self, evidence):
+    def values(self, evidence: Any) -> dict[str, float | None]:
         of_layers = evidence.mlh_of_layers if self.layers else {}
         return {"mlh": evidence.mlh} | {f"layer_mlh/{path}": mlh for path, mlh in of_layers.items()}
 
@@ -37,11 +38,11 @@ class Criterion(Measure):
 
     needs = frozenset({"weights", "accuracy"})
 
-    def of(self, accuracy, mlh):
+    def of(self, accuracy: Any, mlh: Any) -> Any:
         """The criterion of numbers or arrays."""
         raise NotImplementedError
 
-    def __call__(self, evidence):
+    def __call__(self, evidence: Any) -> float:
         return self.of(evidence.accuracy, evidence.mlh)
 
 
@@ -50,7 +51,7 @@ class EIC(Criterion):
 
     name, title = "eic", "EIC"
 
-    def of(self, accuracy, mlh):
+    def of(self, accuracy: Any, mlh: Any) -> Any:
         return criteria.eic(accuracy, mlh)
 
 
@@ -66,7 +67,7 @@ class ScaledEIC(Criterion):
     def __init__(self, mlh_range: tuple[float, float] = criteria.MLH_RANGE) -> None:
         self.mlh_range = criteria.check_mlh_range(mlh_range)
 
-    def of(self, accuracy, mlh):
+    def of(self, accuracy: Any, mlh: Any) -> Any:
         return criteria.scaled_eic(accuracy, mlh, mlh_range=self.mlh_range)
 
 
@@ -75,10 +76,10 @@ class SymbolicEIC(Criterion):
 
     name, title = "symbolic_eic", "symbolic EIC"
 
-    def of(self, accuracy, mlh):
+    def of(self, accuracy: Any, mlh: Any) -> Any:
         return criteria.symbolic_eic(accuracy, mlh)
 
-    def __call__(self, evidence):
+    def __call__(self, evidence: Any) -> float:
         value = super().__call__(evidence)
         if math.isnan(value) and evidence.mlh <= 0:
             evidence.warn(

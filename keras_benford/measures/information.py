@@ -5,6 +5,8 @@ Source: arXiv 2210.09404; the arithmetic is in `keras_benford.information`.
 
 import contextlib
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from keras_benford.information import report
 from keras_benford.information.activations import Recorder
@@ -30,7 +32,16 @@ class _OfNeurons(Measure):
     direction = None
     attribute = ""
 
-    def __init__(self, x, layers=None, *, position=None, examples=None, seed=0, **options):
+    def __init__(
+        self,
+        x: Any,
+        layers: str | Sequence[str] | None = None,
+        *,
+        position: int | None = None,
+        examples: int | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
         self._given = x if isinstance(x, Given) else Given(x)
         self.examples = examples
         self.seed = seed
@@ -38,12 +49,12 @@ class _OfNeurons(Measure):
         self.position = position
         self.options = options
 
-    def try_out(self, evidence):
+    def try_out(self, evidence: Any) -> None:
         x = self._examples(evidence)
         if evidence.model.built:
             evidence.kept(("tried", id(self._given.x)), lambda: self._on_a_batch(evidence, x))
 
-    def __call__(self, evidence):
+    def __call__(self, evidence: Any) -> float:
         found = evidence.once(("report", id(self._given.x)), lambda: self._report(evidence))
         return math.nan if found is None else getattr(found, self.attribute)
 
@@ -53,7 +64,7 @@ class _OfNeurons(Measure):
     def _on_a_batch(self, evidence, x):
         from keras import tree
 
-        options = {"batch_size": 256, "neurons": 2} | self.options
+        options: dict[str, Any] = {"batch_size": 256, "neurons": 2} | self.options
         options["neurons"] = min(2, options["neurons"] or 2)
         few = tree.map_structure(lambda array: array[: options["batch_size"]], x)
         # Weights that are broken are told at the checks.
@@ -70,7 +81,7 @@ class _OfNeurons(Measure):
     def _report(self, evidence):
         x = self._examples(evidence)
         try:
-            of_draws = {"examples": self.examples, "seed": self.seed}
+            of_draws: dict[str, Any] = {"examples": self.examples, "seed": self.seed}
             found = report(self._recorder(evidence), x, **of_draws, **self.options)
         except NotFiniteError as error:
             evidence.warn(

@@ -5,6 +5,7 @@ told apart as in `keras_benford.rules.Memorising`.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -28,15 +29,15 @@ class Churn(Measure):
     title = "churn on training inputs"
     needs = frozenset({"inputs"})
 
-    def __init__(self, probe, shares=None):
+    def __init__(self, probe: Any, shares: np.ndarray | None = None) -> None:
         self.probe = probe
         self.shares = shares
         self.begin()
 
-    def begin(self):
-        self._before = None
+    def begin(self) -> None:
+        self._before: list[np.ndarray] | None = None
 
-    def __call__(self, evidence):
+    def __call__(self, evidence: Any) -> float | None:
         return evidence.once(self.name, lambda: self._of(evidence.predictions(self.probe)))
 
     def _of(self, predictions):
@@ -52,10 +53,10 @@ class Churn(Measure):
             found.append(churn_of(type(after)(after.kind, values), after, self.shares))
         return None if any(map(math.isnan, found)) else sum(found) / len(found)
 
-    def state(self):
+    def state(self) -> dict[str, np.ndarray]:
         return {str(i): values for i, values in enumerate(self._before or [])}
 
-    def take_up(self, state):
+    def take_up(self, state: dict[str, np.ndarray]) -> None:
         self._before = [state[str(i)] for i in range(len(state))] or None
 
 
@@ -81,28 +82,28 @@ class ChurnRatio(Measure):
     title = "churn on unseen inputs / on training inputs"
     needs = frozenset({"inputs"})
 
-    def __init__(self, training, unseen, smoothing=5):
+    def __init__(self, training: Churn, unseen: Churn, smoothing: int = 5) -> None:
         self.training, self.unseen = training, unseen
         self.smoothing = smoothing
         self.begin()
 
-    def begin(self):
-        self._recent = []
+    def begin(self) -> None:
+        self._recent: list[tuple[float, float]] = []
 
-    def __call__(self, evidence):
-        pair = (self.training(evidence), self.unseen(evidence))
-        if None in pair:
+    def __call__(self, evidence: Any) -> float | None:
+        training, unseen = self.training(evidence), self.unseen(evidence)
+        if training is None or unseen is None:
             return None
-        if any(map(math.isnan, pair)):
+        if math.isnan(training) or math.isnan(unseen):
             return math.nan
-        self._recent = [*self._recent, pair][-self.smoothing :]
+        self._recent = [*self._recent, (training, unseen)][-self.smoothing :]
         if len(self._recent) < self.smoothing:
             return None
         training, unseen = map(sum, zip(*self._recent, strict=True))
         return unseen / training if training > 0 else math.nan
 
-    def state(self):
+    def state(self) -> dict[str, np.ndarray]:
         return {"recent": np.array(self._recent).reshape(-1, 2)}
 
-    def take_up(self, state):
+    def take_up(self, state: dict[str, np.ndarray]) -> None:
         self._recent = [tuple(pair) for pair in state["recent"].tolist()]

@@ -40,7 +40,7 @@ def legend_above(ax, handles, labels):
 
 def told_apart(names):
     """The names, with ` (2)` and so on behind one that was there before; None stays."""
-    seen = Counter()
+    seen: Counter[str | None] = Counter()
     labels = []
     for name in names:
         seen[name] += 1

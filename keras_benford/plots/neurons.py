@@ -147,9 +147,9 @@ def mutual_information_map(report: Any, *, ax: Any = None) -> Any:
     hidden = np.eye(len(dead), dtype=bool) | dead | dead[:, None]
     on = plt.subplots(figsize=(7, 6), layout="constrained")[1] if ax is None else ax
     colors = plt.get_cmap("viridis").with_extremes(bad="0.7")
-    values = np.ma.masked_array(report.mutual_information, hidden)
-    look = {"cmap": colors, "vmin": 0, "vmax": top if top > 0 else 1, "interpolation": "nearest"}
-    image = on.imshow(values, **look)
+    values: np.ndarray = np.ma.masked_array(report.mutual_information, hidden)
+    top = top if top > 0 else 1
+    image = on.imshow(values, cmap=colors, vmin=0, vmax=top, interpolation="nearest")
     bar = on.figure.colorbar(image, ax=on, extend="max", shrink=0.8)
     bar.set_label("mutual information (nats)")
     ends = np.cumsum([layer.neurons for layer in report.layers])

@@ -80,7 +80,7 @@ def count(weights: Sequence[Weight], model: Any = None) -> np.ndarray:
 
 
 def score_file(
-    path: str | os.PathLike,
+    path: str | os.PathLike[str],
     *,
     include: Patterns = None,
     exclude: Patterns = None,

@@ -80,7 +80,8 @@ def compare(first: Score, second: Score) -> Comparison:
 
 def _alike(ours, theirs, same):
     """Pairs of paths that differ in the names of parts only, and are no other path's."""
-    first, second = ({}, {})
+    first: dict[tuple, list] = {}
+    second: dict[tuple, list] = {}
     for layers, by_name in ((ours, first), (theirs, second)):
         for path, layer in layers.items():
             if path not in same:

@@ -122,7 +122,8 @@ def _looks(judged):
     """The verdict on a model, from those on its weights; on few of them it tells nothing."""
     told = [each for each in judged if each.verdict not in _UNTOLD]
     n = len(told)
-    size, number = Counter(), Counter()
+    size: Counter[str] = Counter()
+    number: Counter[str] = Counter()
     for each in told:
         size[each.verdict] += each.layer.size
         number[each.verdict] += 1

@@ -89,7 +89,7 @@ def marked_path(layer: Any) -> str:
 
 def skipped_by_reason(score: Score) -> dict[str, list[str]]:
     """For each reason, as `not counted, a bias: starts from a constant`, the paths it is of."""
-    paths = {}
+    paths: dict[str, list[str]] = {}
     for skipped in score.skipped:
         paths.setdefault(f"not counted, {skipped.reason}", []).append(skipped.path)
     return paths

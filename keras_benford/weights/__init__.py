@@ -16,7 +16,7 @@ from keras_benford.weights.formats import StoredModel, open_model
 __all__ = ["StoredArray", "StoredModel", "iter_weights", "open_model"]
 
 
-def iter_weights(path: str | os.PathLike) -> Iterator[StoredArray]:
+def iter_weights(path: str | os.PathLike[str]) -> Iterator[StoredArray]:
     """The weights in a file, without running anything in it.
 
     Args:

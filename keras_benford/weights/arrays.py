@@ -87,7 +87,7 @@ class Range:
             file.seek(self.start)
             for first in range(0, self.size, CHUNK):
                 chunk = np.empty(min(CHUNK, self.size - first), self.dtype)
-                fill(file, memoryview(chunk.view(np.uint8)), self.file)
+                fill(file, chunk.view(np.uint8).data, self.file)
                 yield chunk
 
 

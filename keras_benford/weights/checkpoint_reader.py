@@ -26,7 +26,8 @@ def serve():
     readers = {}
     for line in sys.stdin:
         request = json.loads(line)
-        prefix, values = request["prefix"], b""
+        prefix: str = request["prefix"]
+        values: bytes | memoryview = b""
         try:
             if "key" not in request:
                 readers = {prefix: opened(prefix)}

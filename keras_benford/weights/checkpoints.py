@@ -14,6 +14,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,8 @@ def _owner_and_slot(name, shapes):
     An optimizer in a scope, such as `OptimizeLoss`, puts this before the variable's name.
     """
     # Mesh TensorFlow has no scope of slots: `kernel_slot_vr`.
-    owner, slot = re.fullmatch(r"(?s)(?:(.*)(?:/|_slot_))?([^/]*)", name).groups(default="")
+    found: Any = re.fullmatch(r"(?s)(?:(.*)(?:/|_slot_))?([^/]*)", name)  # Any name matches.
+    owner, slot = found.groups(default="")
     for _ in range(_MOST_SCOPES):
         if owner in shapes:
             return owner, re.sub(r"_\d+$", "", slot)

@@ -42,7 +42,7 @@ class StoredModel:
     arrays: tuple[StoredArray, ...]
 
 
-def open_model(path: str | os.PathLike) -> StoredModel:
+def open_model(path: str | os.PathLike[str]) -> StoredModel:
     """Find the arrays of a saved model. No values are read yet.
 
     Raises:
@@ -143,7 +143,7 @@ def _hdf5(path, root, config=None, kind="keras-weights"):
 def _all_of(root, arrays):
     """The arrays, once it is sure that none of the file is left out."""
     named = {id(array.values) for array in arrays}
-    waiting = [((), root)]
+    waiting: list[tuple[tuple[str, ...], Group]] = [((), root)]
     while waiting:
         names, group = waiting.pop()
         for name, dataset in group.datasets.items():
@@ -174,7 +174,8 @@ def _finished(path, kind, arrays, name=None):
 
 def _with_unique_paths(arrays):
     """A path that occurs again gets `:2`, `:3`, …"""
-    seen, counters = set(), {}
+    seen: set[str] = set()
+    counters: dict[str, itertools.count[int]] = {}
     for array in arrays:
         first = path = printable(array.path)
         if array.kind != "copy":

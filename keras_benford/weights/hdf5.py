@@ -139,8 +139,7 @@ def _values(path, start, length, described):
         data = base64.b64decode(layout["bytes"])
         if len(data) != size * dtype.itemsize:
             checked(None, 0)
-        values = InMemory(lambda: np.frombuffer(data, dtype))
-        return Dataset(*about, values), 0
+        return Dataset(*about, InMemory(lambda: np.frombuffer(data, dtype))), 0
     chunks = [
         (tuple(chunk[: len(shape)]), chunk[-3], *checked(*chunk[-2:])) for chunk in layout["chunks"]
     ]
@@ -231,7 +230,7 @@ class Compressed:
         return band.reshape(-1)
 
     def _decoded(self, file, stored, skipped):
-        data = bytearray(stored)
+        data: bytes | bytearray = bytearray(stored)
         fill(file, memoryview(data), self.file)
         size = math.prod(self.chunk_shape) * self.dtype.itemsize
         for i, (number, parameters) in reversed(list(enumerate(self.filters))):

@@ -14,6 +14,7 @@ import json
 import math
 import signal
 import sys
+from typing import Any
 
 import h5py
 from h5py import h5d, h5g, h5l, h5o, h5t
@@ -58,8 +59,8 @@ def serve():
         except Exception as error:
             # Whatever h5py makes of a damaged file; the first line says it.
             first = (str(error).splitlines() or [""])[0]
-            error = f"no readable HDF5 file ({type(error).__name__}: {first})"
-            answer = json.dumps({"error": error})
+            what = f"no readable HDF5 file ({type(error).__name__}: {first})"
+            answer = json.dumps({"error": what})
         if hasattr(signal, "alarm"):
             signal.alarm(0)
         sys.stdout.write(answer + "\n")
@@ -77,7 +78,7 @@ def index(path, start, length):
     with open(path, "rb", buffering=0) as raw, h5py.File(_Part(raw, start, length), "r") as file:
         answer = _Answer(_Part(raw, start, length), length)
         seen = {h5o.get_info(file.id).addr}
-        waiting = [((), h5g.open(file.id, b"/"))]
+        waiting: list[tuple[tuple[str, ...], Any]] = [((), h5g.open(file.id, b"/"))]
         while waiting:
             names, group = waiting.pop()
             attributes = _attributes(h5py.Group(group).attrs)

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from keras_benford._messages import printable
 from keras_benford.weights import layouts
@@ -61,7 +62,7 @@ def from_windows(root: Group) -> Group:
         return root
     whole = Group(root.attributes, {}, root.datasets, root.described)
     given, n_split = set(), 0
-    waiting = [((), name, group) for name, group in reversed(root.groups.items())]
+    waiting: list[Any] = [((), name, group) for name, group in reversed(root.groups.items())]
     while waiting:
         names, name, group = waiting.pop()
         parts = name.split("\\")
@@ -131,7 +132,8 @@ class _Node:
 
 def _named_nodes(value, step=1):
     values = value.values() if isinstance(value, dict) else value
-    nodes, used = {}, {}
+    nodes: dict[str, _Node] = {}
+    used: dict[str, int] = {}
     for each in values if isinstance(values, (list, tuple)) else ():
         node = _Node(each)
         if node.of_class:
@@ -201,7 +203,8 @@ def _in_order(groups, nodes):
     put in the order of these.
     """
     places = {name: place for place, name in enumerate(nodes or groups)}
-    numbered, latest = {}, {}
+    numbered: dict[str, tuple[int, int]] = {}
+    latest: dict[str, int] = {}
     for name in sorted(groups, key=layouts.numbered):
         of_class, number = layouts.numbered(name)
         latest[of_class] = max(latest.get(of_class, -1), places.get(name, len(places)))
@@ -241,7 +244,7 @@ def _variables(group, names, classes, node, kind) -> Iterator[StoredArray]:
             keys, roles = numbered, [*numbered[:1], "bias"] if _has_bias(datasets) else numbered
     else:
         # A layer that saves its variables itself gives them names.
-        roles, datasets, sure = *zip(*group.datasets.items(), strict=True), True
+        roles, datasets, sure = [*group.datasets], [*group.datasets.values()], True
     for key, role, dataset in zip(keys or roles, roles, datasets, strict=True):
         yield StoredArray(
             path="/".join((*names, key)),

@@ -66,7 +66,7 @@ def _array(path, name, shape, code, at):
     if code in ("BF16", "F8_E4M3", "F8_E5M2"):
         import ml_dtypes
 
-        dtype = np.dtype(getattr(ml_dtypes, _DTYPES[code]))
+        dtype: np.dtype | None = np.dtype(getattr(ml_dtypes, _DTYPES[code]))
     else:
         dtype = np.dtype(_DTYPES[code]) if code in _DTYPES else None
     return StoredArray(
@@ -90,4 +90,4 @@ def _role(name, rank):
 
 
 def _bits(code):
-    return 8 if code == "BOOL" else int(re.search(r"\d+", code)[0])
+    return 8 if code == "BOOL" else int(re.findall(r"\d+", code)[0])

@@ -82,7 +82,8 @@ def arrays_of(path: str, content: dict) -> list[StoredArray]:
             "model's weights (batch normalisation is folded into kernels); do pass the model that "
             "it was made from"
         )
-    datasets, states = {}, {}
+    datasets: dict[str, Dataset] = {}
+    states: dict[str, Dataset] = {}
     for entry, dataset in _listed(path, content.get("weightsManifest")):
         name = entry["name"]
         if name in datasets or name in states:
@@ -283,7 +284,7 @@ class _Values:
         file.seek(self.start)
         for first in range(0, self.size, CHUNK):
             chunk = np.empty(min(CHUNK, self.size - first), self.dtype)
-            fill(file, memoryview(chunk.view(np.uint8)), self.shards.files[0])
+            fill(file, chunk.view(np.uint8).data, self.shards.files[0])
             yield chunk
 
 
