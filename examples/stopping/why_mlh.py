@@ -151,15 +151,21 @@ def _picture(groups, path):
                 "linestyle": "--" if decay else "-",
                 "label": f"× {scale:g}{', decay' if decay else ''}",
             }
-            column[0].plot(of_seeds[0]["mlh"], **style)
-            column[1].plot(of_seeds[0]["score"], **style)
+            mlh, reached = of_seeds[0]["mlh"], of_seeds[0]["score"]
+            for ax, values, best in (
+                (column[0], mlh, int(np.argmax(mlh[1:])) + 1),
+                (column[1], reached, int(np.argmax(_smooth(reached[1:]))) + 1),
+            ):
+                ax.plot(values, **style)
+                ax.plot(best, values[best], "o", color=style["color"], markeredgecolor="black")
         column[0].set_title(name)
         column[1].set_xlabel("epoch")
-    axes[0, 0].set_ylabel("MLH")
-    axes[1, 0].set_ylabel("test accuracy")
-    axes[0, -1].legend(fontsize=7, frameon=False, ncols=2)
+    axes[0, 0].set_ylabel("MLH, highest marked")
+    axes[1, 0].set_ylabel("test accuracy, best marked")
+    handles = axes[0, 0].get_lines()[::2]
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)
+    figure.savefig(path, dpi=120, bbox_inches="tight")
     plt.close(figure)
 
 
