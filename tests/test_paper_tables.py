@@ -162,10 +162,11 @@ def test_table_2_has_the_accuracies_at_the_stops(tmp_path):
 
 
 def test_holm_s_correction():
-    assert table2.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert table2.holm([0.5, 0.9]) == pytest.approx([1, 1])
+    assert records.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert records.holm([0.04, 0.01, 0.03, np.nan])[:3] == pytest.approx([0.06, 0.03, 0.06])
+    assert records.holm([0.5, 0.9]) == pytest.approx([1, 1])
     # The example of Holm (1979) as R's p.adjust has it.
-    assert table2.holm([0.005, 0.011, 0.02, 0.04, 0.13]) == pytest.approx(
+    assert records.holm([0.005, 0.011, 0.02, 0.04, 0.13]) == pytest.approx(
         [0.025, 0.044, 0.06, 0.08, 0.13]
     )
 

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 
 from examples.experiments import command, stopping
-from examples.experiments.records import mean_and_spread
+from examples.experiments.records import holm, mean_and_spread
 from examples.paper import published
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
@@ -105,14 +105,6 @@ def against_mlh(mlh, others):
         (test.statistic, test.pvalue, corrected)
         for test, corrected in zip(tests, holm([test.pvalue for test in tests]), strict=True)
     ]
-
-
-def holm(p_values):
-    """Holm's correction: p-values that hold for all of these tests together."""
-    order = np.argsort(p_values)
-    factors = len(p_values) - np.arange(len(p_values))
-    corrected = np.minimum(1, np.maximum.accumulate(factors * np.array(p_values)[order]))
-    return corrected[np.argsort(order)].tolist()
 
 
 def draw(records, as_printed, picture):
