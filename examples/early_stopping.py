@@ -17,20 +17,17 @@ trained on whole, the first half of its test part, and the second half is scored
 import argparse
 import csv
 import math
-import os
 import pathlib
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import matplotlib.pyplot as plt
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from examples.experiments import datasets, models, records
-from examples.experiments.runner import positive
+from examples.experiments.command import positive, seed
+from examples.experiments.runner import progress
 from examples.experiments.shuffled import Shuffled
 from keras_benford import ChurnEarlyStopping, MLHEarlyStopping, plots
 from keras_benford.measures import CRITERIA
@@ -134,14 +131,6 @@ def argument_parser():
     return parser
 
 
-def seed(text):
-    """An argument that Keras takes for a seed."""
-    number = int(text)
-    if not 0 <= number < 2**32:
-        raise argparse.ArgumentTypeError(f"expected 0 to 2^32 - 1; received {text}")
-    return number
-
-
 def _rounded(value):
     """As JSON has it: None in place of a NaN."""
     return round(value, 5) if math.isfinite(value) else None
@@ -226,19 +215,10 @@ class TestAccuracy(keras.callbacks.Callback):
 
 
 class EpochBar(keras.callbacks.Callback):
-    """A progress bar over the epochs, on stderr, quiet when that is no terminal."""
+    """A progress bar over the epochs."""
 
     def on_train_begin(self, logs=None):
-        console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("epoch"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        self._progress = progress("epoch")
         self._task = self._progress.add_task("", total=self.params["epochs"])
         self._progress.start()
 

@@ -1,6 +1,7 @@
 """The experiments on memorisation: their data, one training, and what is drawn from records."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,7 +51,8 @@ def test_the_readme_says_how_many_runs_there_are(name):
     results = command.results("memorization")
     readme = (results.parent / "README.md").read_text(encoding="utf-8")
     (row,) = [line for line in readme.splitlines() if f"| `{name}" in line]
-    stages = SCRIPTS[name].stages(SCRIPTS[name].RUNS, False, results)
+    args = SimpleNamespace(seeds=SCRIPTS[name].SEEDS, quick=False, out=results)
+    stages = SCRIPTS[name].stages(args)
     found = sum(len(runner.recorded(chosen, path)) for path, _, chosen in stages)
     asked = sum(len(chosen) for *_, chosen in stages)
     assert (f"{found} of {asked}" if found else "none yet") in row

@@ -131,7 +131,7 @@ def test_sampled_digits_are_as_frequent_as_the_exact_shares_say(mu):
 
 @EACH
 def test_sampled_mlh_scatters_about_the_curve_as_context_says(mu):
-    record = figure5.run(mu, 400, seed=0)
+    record = figure5.run({"mu": mu, "betas": 400, "seed": 0})
     shares = figure5.digit_shares(figure5.inverse_temperatures(400), mu)
     spread = np.array([mlh_spread(row * figure5.SAMPLES) for row in shares])
     apart = (np.array(record["mlh"]) - mlh(shares)) / spread
@@ -147,7 +147,7 @@ def test_samples_depend_on_the_seed_alone(monkeypatch):
     found = []
     for cores, seed in ((1, 0), (3, 0), (3, 1)):
         monkeypatch.setattr(figure5, "available_cores", lambda cores=cores: cores)
-        found.append(figure5.run(0.5, 20, seed)["mlh"])
+        found.append(figure5.run({"mu": 0.5, "betas": 20, "seed": seed})["mlh"])
     assert found[0] == found[1]
     assert not set(found[0]) & set(found[2])
 
@@ -160,12 +160,19 @@ def test_the_polynomial_through_the_samples_can_follow_the_curve(mu):
     assert np.abs(smooth - exact).max() < 2e-5
 
 
+def main(*arguments):
+    """The exit code of the script."""
+    with pytest.raises(SystemExit) as ended:
+        figure5.main([*map(str, arguments)])
+    return ended.value.code
+
+
 def test_quick_samples_and_draws_into_a_folder(tmp_path, capsys):
     out = tmp_path / "new"
-    figure5.main(["--quick", "--out", str(out)])
+    assert main("--quick", "--out", out) == 0
     said = capsys.readouterr()
     assert said.err == ""
-    assert said.out.startswith(command.QUICK)
+    assert command.QUICK in said.out
     lines = (out / "figure5.jsonl").read_text().splitlines()
     found = [json.loads(line) for line in lines]
     assert [record["setting"]["mu"] for record in found] == [None, 0, 0.5]
@@ -179,7 +186,7 @@ def test_quick_samples_and_draws_into_a_folder(tmp_path, capsys):
     assert (out / "figure5.png").stat().st_size > 50_000
     # The picture and the table come from what is recorded.
     (out / "figure5.png").unlink()
-    figure5.main(["--draw", "--quick", "--out", str(out)])
+    assert main("--draw", "--quick", "--out", out) == 0
     assert capsys.readouterr().out == said.out
     assert (out / "figure5.png").exists()
     assert (out / "figure5.jsonl").read_text().splitlines() == lines
@@ -200,17 +207,14 @@ def test_the_recorded_samples_are_those_of_the_code(mu):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--seed", "-1"], "--seed: expected an integer from 0 on; received -1"),
-        (["--seed", "x"], "--seed: expected an integer from 0 on; received x"),
-        (["--runs", "2"], "unrecognized arguments: --runs"),
-        (["--draw"], "figure5.jsonl: expected records; received none; do run without --draw"),
+        (["--seed", "-1"], "--seed: expected an integer from 0 to 2^32 - 1; received -1"),
+        (["--seed", "x"], "--seed: expected an integer from 0 to 2^32 - 1; received x"),
+        (["--seeds", "x"], "unrecognized arguments: --seeds"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_arguments_that_make_no_sense_end_in_one_line(arguments, said, tmp_path, capsys):
-    with pytest.raises(SystemExit) as ended:
-        figure5.main([*arguments, "--quick", "--out", str(tmp_path)])
-    assert ended.value.code == 2
+    assert main(*arguments, "--quick", "--out", tmp_path) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
 
 
@@ -220,15 +224,14 @@ def test_a_damaged_record_and_a_folder_that_cannot_be_made_end_in_one_line(tmp_p
         ["--draw", "--out", str(tmp_path)],
         ["--out", str(tmp_path / "figure5.jsonl")],
     ):
-        with pytest.raises(SystemExit) as ended:
-            figure5.main([*arguments, "--quick"])
-        assert ended.value.code == 2
+        assert main(*arguments, "--quick") == 2
         assert "figure5.jsonl" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_neither_keras_nor_matplotlib_is_loaded_to_sample():
     code = (
-        "import sys; from examples.paper import figure5; figure5.run(0.0, 3, 0); "
+        "import sys; from examples.paper import figure5; "
+        "figure5.run({'mu': 0.0, 'betas': 3, 'seed': 0}); "
         "print({'keras', 'tensorflow', 'jax', 'torch', 'matplotlib'} & set(sys.modules))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import statistics
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
 from examples.experiments import command, records, runner
+from examples.memorization import circles
 from examples.paper import (
     figure1,
     figure5_networks,
@@ -65,7 +67,10 @@ def test_a_quick_try_runs_and_draws(name, tmp_path, capsys):
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_without_records_there_is_nothing_to_draw(name, tmp_path, capsys):
     assert run(SCRIPTS[name], "--draw", "--out", tmp_path) == 1
-    assert "0 of" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "0 of" in said.out
+    (line,) = said.err.splitlines()
+    assert line == f"{tmp_path}: expected records; received none; do run without --draw"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,11 +94,27 @@ def test_an_interrupted_script_says_that_it_goes_on(tmp_path, capsys, monkeypatc
     assert "the next start goes on" in capsys.readouterr().err
 
 
+def test_only_runs_that_read_records_are_made_here_and_not_on_ray(tmp_path, monkeypatch):
+    asked = []
+
+    def run_missing(settings, function, path, *, jobs, ray):
+        asked.append((function.rpartition(":")[2], ray))
+        for setting in settings if "network" in settings[0] else []:
+            records.append(path, {"setting": setting})
+        return ["that is all"]
+
+    monkeypatch.setattr(runner, "run_missing", run_missing)
+    monkeypatch.setattr(table1, "draw", lambda *_: "")
+    assert run(table1, "--ray", "local", "--out", tmp_path) == 1
+    assert run(circles, "--ray", "local", "--out", tmp_path / "other") == 1
+    assert asked == [("train", "local"), ("regression", None), ("train", "local")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--jobs", "0"], "--jobs: expected 1 or more; received 0"),
-        (["--runs", "-1"], "--runs: expected 1 or more; received -1"),
+        (["--seeds", "-1"], "--seeds: expected 1 or more; received -1"),
         (["--out", "{}/file/results"], "Not a directory"),
     ],
     ids=lambda each: each[0] if isinstance(each, list) else "",
@@ -109,7 +130,8 @@ def test_the_readme_says_how_many_runs_there_are(name):
     results = command.results("paper")
     readme = (results.parent / "README.md").read_text(encoding="utf-8")
     (row,) = [line for line in readme.splitlines() if f"| `{name}" in line]
-    path, _, chosen = next(iter(SCRIPTS[name].stages(SCRIPTS[name].RUNS, False, results)))
+    args = SimpleNamespace(seeds=SCRIPTS[name].SEEDS, quick=False, out=results)
+    path, _, chosen = next(iter(SCRIPTS[name].stages(args)))
     found = len(runner.recorded(chosen, path))
     assert (f"{found} of {len(chosen)}" if found else "none yet") in row
 
@@ -162,10 +184,11 @@ def test_table_2_has_the_accuracies_at_the_stops(tmp_path):
 
 
 def test_holm_s_correction():
-    assert table2.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert table2.holm([0.5, 0.9]) == pytest.approx([1, 1])
+    assert records.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert records.holm([0.04, 0.01, 0.03, np.nan])[:3] == pytest.approx([0.06, 0.03, 0.06])
+    assert records.holm([0.5, 0.9]) == pytest.approx([1, 1])
     # The example of Holm (1979) as R's p.adjust has it.
-    assert table2.holm([0.005, 0.011, 0.02, 0.04, 0.13]) == pytest.approx(
+    assert records.holm([0.005, 0.011, 0.02, 0.04, 0.13]) == pytest.approx(
         [0.025, 0.044, 0.06, 0.08, 0.13]
     )
 

@@ -162,5 +162,5 @@ class TestUnderTensorFlow:
                 command, capture_output=True, text=True, cwd=Path(__file__).parents[1]
             )
             assert done.returncode == 0, done.stderr
-            assert done.stdout.startswith("2 of 2 trainings are recorded in ")
+            assert done.stdout.startswith("2 of 2 runs are recorded in ")
         assert len((tmp_path / "development.jsonl").read_text().splitlines()) == 2

@@ -93,10 +93,6 @@ class TestCompared:
         )
         assert alone.tasks == []
 
-    def test_holm_as_worked_out_by_hand(self):
-        found = compared.holm([0.04, 0.01, 0.03, np.nan])
-        assert found[:3].tolist() == pytest.approx([0.06, 0.03, 0.06])
-
     def test_the_interval_is_that_of_scipys_bootstrap_over_tasks(self):
         points = np.random.default_rng(0).normal(1, 2, size=(20, 1))
         low, high = compared.interval(points)

@@ -1,6 +1,7 @@
 """What the scripts share: a command line, which runs what is missing and then draws.
 
-Runs are recorded in `NAME.jsonl` of the folder `results` beside the script; tables and pictures are
+A script gives its settings, the function that makes a run of one, and the function that draws. Runs
+are recorded in `NAME.jsonl` of the folder `results` beside the script; tables and pictures are
 drawn from there alone, as `NAME.md` and `NAME.png`.
 """
 
@@ -15,45 +16,16 @@ TRAIN = "examples.experiments.training:train"
 _EXAMPLES = pathlib.Path(__file__).parents[1]
 
 
-def run_and_draw(script, doc, stages, draw, *, runs, argv=None):
-    """Parse the arguments of a script, make its missing runs, and draw.
+def arguments(script, doc, seeds=None):
+    """A parser of the arguments that all scripts take: `--draw`, `--quick` and `--out`.
 
     Args:
         script: the script as a module, such as `"examples.paper.table1"`; its table and picture
             have the last part of it as their name.
         doc: its docstring.
-        stages: function of a number of seeds, whether it is a quick try, and the folder of
-            results, that gives or yields the stages, which run one after the other: for each the
-            file of records, `"module:name"` of what makes a run, and the settings, see `runner`.
-        draw: function of the records of each stage, and of the picture's path, which it writes;
-            gives a text.
-        runs: how many seeds there are by default.
-        argv: arguments; those of the process if None.
+        seeds: how many seeds there are by default, of a script that takes `--seeds`.
     """
-    parser = arguments(script, doc)
-    parser.add_argument(
-        "--runs", type=runner.positive, default=runs, help=f"seeds (default: {runs})"
-    )
-    args = runner.add_arguments(parser).parse_args(argv)
-    try:
-        out = folder(args)
-        found, failures = _made(stages(2 if args.quick else args.runs, args.quick, out), args)
-    except (OSError, ValueError, ImportError) as error:
-        parser.error(str(error))
-    except KeyboardInterrupt:
-        print("interrupted: what is recorded stays, and the next start goes on", file=sys.stderr)
-        sys.exit(130)
-    if found[0]:
-        name = script.rpartition(".")[2]
-        write(name, draw(*found, out / f"{name}.png"), out, args)
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    sys.exit(1 if failures or not found[0] else 0)
-
-
-def arguments(script, doc):
-    """A parser of the arguments that all scripts take: `--draw`, `--quick` and `--out`."""
-    package = script.split(".")[-2]
+    _, package, name = script.split(".")
     parser = argparse.ArgumentParser(
         prog=f"python -m {script}",
         description=doc,
@@ -66,39 +38,86 @@ def arguments(script, doc):
     parser.add_argument(
         "--out", type=pathlib.Path, help=f"folder (default: {shown(results(package))})"
     )
-    parser.set_defaults(package=package)
+    if seeds is not None:
+        parser.add_argument(
+            "--seeds", type=positive, default=seeds, help=f"how many (default: {seeds})"
+        )
+    parser.set_defaults(package=package, name=name)
     return parser
 
 
-def add_seed(parser, of):
-    """The argument `--seed`, of what is random."""
-    parser.add_argument("--seed", type=_seed, default=0, help=f"of {of} (default: 0)")
+def positive(text):
+    """An argument that is an integer of 1 or more."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more; received {text}")
+    return number
 
 
-def results(package):
-    """The folder of results of the scripts of a package of examples, such as `"paper"`."""
-    return _EXAMPLES / package / "results"
-
-
-def folder(args):
-    """The folder to write to; it is made, so that no run is lost for the want of it."""
-    default = pathlib.Path("runs") / args.package if args.quick else results(args.package)
-    out = args.out or default
-    out.mkdir(parents=True, exist_ok=True)
-    return out
-
-
-def write(name, text, out, args):
-    """Write a script's text beside its picture, and print it."""
-    text = (QUICK if args.quick else "") + text
-    (out / f"{name}.md").write_text(text, encoding="utf-8")
-    print(f"{text}\nwritten: {shown(out / name)}.md and .png")
-
-
-def _seed(text):
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected an integer from 0 on; received {text}")
+def seed(text):
+    """An argument that Keras takes for a seed."""
+    if not (text.isdecimal() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"expected an integer from 0 to 2^32 - 1; received {text}")
     return int(text)
+
+
+def run_and_draw(parser, stages, draw=None, argv=None):
+    """Make the missing runs of a script, and draw those that are recorded.
+
+    Args:
+        parser: that of the script, see `arguments`; here it gets `--jobs` and `--ray`.
+        stages: function of the arguments that gives or yields the stages, which run one after the
+            other: for each the file of records, `"module:name"` of what makes a run, and the
+            settings, see `runner`. A quick try has two seeds.
+        draw: function of the records of each stage, and of the picture's path, which it writes;
+            gives a text. None if the script draws nothing.
+        argv: arguments; those of the process if None.
+    """
+    parser.add_argument(
+        "--jobs",
+        type=positive,
+        default=1,
+        help="runs side by side, which share the cores (default: 1)",
+    )
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help='run on this Ray cluster, or on "local" one (extra `ray`)'
+    )
+    make_and_draw(parser, lambda args: _made(stages(args), args), draw, argv)
+
+
+def make_and_draw(parser, make, draw=None, argv=None):
+    """Parse the arguments of a script that makes its records by itself, and draw them.
+
+    Args:
+        parser, draw, argv: see `run_and_draw`.
+        make: function of the arguments, of which `out` is the folder of results, there by then.
+            Gives what `draw` takes before the path, as a list whose first item is empty where there
+            is nothing to draw, and a line for each failure.
+    """
+    args = parser.parse_args(argv)
+    default = pathlib.Path("runs") / args.package if args.quick else results(args.package)
+    args.out = args.out or default
+    if args.quick:
+        args.seeds = 2
+    try:
+        # First of all, so that no run is lost for the want of it.
+        args.out.mkdir(parents=True, exist_ok=True)
+        found, failures = make(args)
+    except (OSError, ValueError, ImportError) as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        print("interrupted: what is recorded stays, and the next start goes on", file=sys.stderr)
+        sys.exit(130)
+    if not found[0] and not failures:
+        failures = [f"{args.out}: expected records; received none; do run without --draw"]
+    if found[0] and draw:
+        path = args.out / args.name
+        text = (QUICK if args.quick else "") + draw(*found, path.with_suffix(".png"))
+        path.with_suffix(".md").write_text(text, encoding="utf-8")
+        print(f"{text}\nwritten: {shown(path)}.md and .png")
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    sys.exit(1 if failures else 0)
 
 
 def _made(stages, args):
@@ -106,12 +125,17 @@ def _made(stages, args):
     found, failures = [], []
     for path, function, settings in stages:
         if not args.draw:
-            # What is no training reads the records, which lie here.
-            ray = args.ray if function == TRAIN else None
+            # A run that reads records is made where they lie.
+            ray = None if any("records" in setting for setting in settings) else args.ray
             failures += runner.run_missing(settings, function, path, jobs=args.jobs, ray=ray)
         found.append(runner.recorded(settings, path))
         print(f"{len(found[-1])} of {len(settings)} runs are recorded in {shown(path)}")
     return found, failures
+
+
+def results(package):
+    """The folder of results of the scripts of a package of examples, such as `"paper"`."""
+    return _EXAMPLES / package / "results"
 
 
 def markdown(header, rows):

@@ -1,4 +1,4 @@
-"""Records of finished runs: one JSON object a line, appended as the runs end.
+"""Records of finished runs, one JSON object a line, appended as they end; and figures of them.
 
 As a module it summarises a file: `python -m examples.experiments.records FILE`.
 """
@@ -13,6 +13,7 @@ import statistics
 import sys
 from collections import defaultdict
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -60,6 +61,17 @@ def mean_and_spread(values, digits=1):
     """`mean ± sample standard deviation`, or the one value there is."""
     mean = f"{statistics.mean(values):.{digits}f}"
     return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def holm(p_values):
+    """p-values, `(n,)` with NaN where there is none, corrected for how many by Holm's method."""
+    p_values = np.asarray(p_values, float)
+    order = np.argsort(p_values)
+    n = np.isfinite(p_values).sum()
+    factors = np.maximum(n - np.arange(len(p_values)), 1)
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
+    return corrected
 
 
 def summaries(records):

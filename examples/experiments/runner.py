@@ -4,7 +4,6 @@ A run is a function of a setting, a dict of what JSON can hold, which gives a di
 go side by side in processes of their own, each on its share of the cores, or on a Ray cluster.
 """
 
-import argparse
 import importlib
 import json
 import logging
@@ -40,8 +39,8 @@ def run_missing(settings, function, path, *, jobs=1, ray=None):
     missing = [setting for setting in settings if _key(setting) not in done]
     failures = {}
     in_turn = _on_ray(missing, function, ray) if ray else _in_processes(missing, function, jobs)
-    with _progress(pathlib.Path(path).stem) as progress:
-        for setting, result in progress.track(in_turn, total=len(missing)):
+    with progress(pathlib.Path(path).stem) as bar:
+        for setting, result in bar.track(in_turn, total=len(missing)):
             if isinstance(result, dict):
                 records.append(path, {"setting": setting, **result})
             else:
@@ -74,26 +73,17 @@ def run(function, setting):
     return {**result, "seconds": seconds, "environment": records.environment()}
 
 
-def add_arguments(parser):
-    """The arguments of a script that runs: `--jobs` and `--ray`."""
-    parser.add_argument(
-        "--jobs",
-        type=positive,
-        default=1,
-        help="runs side by side, which share the cores (default: 1)",
+def progress(what):
+    """A progress bar on stderr, quiet when that is no terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
     )
-    parser.add_argument(
-        "--ray", metavar="ADDRESS", help='run on this Ray cluster, or on "local" one (extra `ray`)'
-    )
-    return parser
-
-
-def positive(text):
-    """An argument that is an integer of 1 or more."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more; received {text}")
-    return number
 
 
 def _key(setting):
@@ -170,15 +160,3 @@ def _on_ray(settings, function, address):
                 yield setting, repr(error)
     finally:
         ray.shutdown()
-
-
-def _progress(what):
-    console = Console(stderr=True)
-    return Progress(
-        TextColumn(what),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    )

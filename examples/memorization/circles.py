@@ -24,16 +24,14 @@ SETTING = {
 LEVELS = (0.0, 0.125, 0.25, 0.375, 0.5)
 QUICK = {"epochs": 2, "look_every": 1}
 
-RUNS = 10
-"""Seeds, by default."""
+SEEDS = 10
 
 stages = levels.stages(SETTING, LEVELS, QUICK)
 
 
 def main(argv=None):
-    command.run_and_draw(
-        "examples.memorization.circles", __doc__, stages, levels.draw, runs=RUNS, argv=argv
-    )
+    parser = command.arguments("examples.memorization.circles", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, levels.draw, argv)
 
 
 if __name__ == "__main__":

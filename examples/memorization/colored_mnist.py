@@ -26,8 +26,7 @@ SETTING = {
 LEVELS = (0.0, 0.125, 0.25, 0.375, 0.5)
 QUICK = {"problem": "colored_digits", "widths": [8, 8], "epochs": 2, "look_every": 1}
 
-RUNS = 5
-"""Seeds, by default."""
+SEEDS = 5
 
 stages = levels.stages(SETTING, LEVELS, QUICK, _without_decay={"l2": 0})
 
@@ -42,9 +41,8 @@ def draw(records, without, picture):
 
 
 def main(argv=None):
-    command.run_and_draw(
-        "examples.memorization.colored_mnist", __doc__, stages, draw, runs=RUNS, argv=argv
-    )
+    parser = command.arguments("examples.memorization.colored_mnist", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, draw, argv)
 
 
 if __name__ == "__main__":

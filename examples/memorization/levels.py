@@ -36,21 +36,21 @@ def stages(setting, levels, quick, **variants):
         variants: by name what other trainings have otherwise, recorded in a file of their own.
     """
 
-    def of(runs, is_quick, out):
+    def of(args):
         return [
             (
-                out / f"{setting['problem']}{name}.jsonl",
+                args.out / f"{setting['problem']}{name}.jsonl",
                 TRAIN,
                 [
                     {
                         **setting,
                         **variant,
-                        **(quick if is_quick else {}),
+                        **(quick if args.quick else {}),
                         "level": level,
                         "seed": seed,
                     }
-                    for seed in range(1 if is_quick else runs)
-                    for level in (levels[::2] if is_quick else levels)
+                    for seed in range(1 if args.quick else args.seeds)
+                    for level in (levels[::2] if args.quick else levels)
                 ],
             )
             for name, variant in {"": {}, **variants}.items()

@@ -51,22 +51,21 @@ MEASURES = {
     "EIC scaled": lambda run: -scaled_eic(run["train"]["accuracy"], run["mlh"]),
 }
 
-RUNS = 5
-"""Seeds, by default."""
+SEEDS = 5
 
 
-def stages(runs, quick, out):
+def stages(args):
     chosen = []
-    grid = QUICK_GRID if quick else GRID
-    seeds = range(1 if quick else runs)
+    grid = QUICK_GRID if args.quick else GRID
+    seeds = range(1 if args.quick else args.seeds)
     for seed, (problem, (_, level)) in itertools.product(seeds, PROBLEMS.items()):
         for values in itertools.product(*grid.values()):
             setting = {**RULE, "problem": problem, "level": level, "seed": seed}
             setting |= dict(zip(grid, values, strict=True))
-            if quick:
+            if args.quick:
                 setting |= {"widths": [8, 8], "problem": problem.replace("mnist", "digits")}
             chosen.append(setting)
-    return [(out / "model_selection.jsonl", TRAIN, chosen)]
+    return [(args.out / "model_selection.jsonl", TRAIN, chosen)]
 
 
 def agreement(promises, accuracies):
@@ -162,8 +161,8 @@ def _picture(found, path):
 
 
 def main(argv=None):
-    script = "examples.memorization.model_selection"
-    command.run_and_draw(script, __doc__, stages, draw, runs=RUNS, argv=argv)
+    parser = command.arguments("examples.memorization.model_selection", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, draw, argv)
 
 
 if __name__ == "__main__":

@@ -26,16 +26,14 @@ SETTING = {
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 QUICK = {"problem": "shuffled_digits", "network": "lenet", "epochs": 2, "look_every": 1}
 
-RUNS = 3
-"""Seeds, by default."""
+SEEDS = 3
 
 stages = levels.stages(SETTING, LEVELS, QUICK)
 
 
 def main(argv=None):
-    command.run_and_draw(
-        "examples.memorization.shuffled_cifar10", __doc__, stages, levels.draw, runs=RUNS, argv=argv
-    )
+    parser = command.arguments("examples.memorization.shuffled_cifar10", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, levels.draw, argv)
 
 
 if __name__ == "__main__":

@@ -24,16 +24,14 @@ SETTING = {
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 QUICK = {"problem": "shuffled_digits", "widths": [8, 8], "epochs": 2, "look_every": 1}
 
-RUNS = 5
-"""Seeds, by default."""
+SEEDS = 5
 
 stages = levels.stages(SETTING, LEVELS, QUICK)
 
 
 def main(argv=None):
-    command.run_and_draw(
-        "examples.memorization.shuffled_mnist", __doc__, stages, levels.draw, runs=RUNS, argv=argv
-    )
+    parser = command.arguments("examples.memorization.shuffled_mnist", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, levels.draw, argv)
 
 
 if __name__ == "__main__":

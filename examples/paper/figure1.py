@@ -29,26 +29,25 @@ NAMES = {
 }
 UNUSUAL = ("normal", "uniform", "bad")
 
-RUNS = 5
-"""Seeds, by default."""
+SEEDS = 5
 
 
-def settings(runs):
+def settings(seeds):
     """For each seed a training of ten epochs from every initialisation."""
     rule = {"held_out": 0.0, "epochs": 10, "check_every": "epoch", "judge": ["test"]}
     return [
         {**SMALL_ALEXNET, **rule, "initializer": initializer, "seed": seed}
-        for seed in range(runs)
+        for seed in range(seeds)
         for initializer in NAMES
     ]
 
 
-def stages(runs, quick, out):
-    chosen = settings(runs)
-    if quick:
+def stages(args):
+    chosen = settings(args.seeds)
+    if args.quick:
         few = ("xavier_uniform", "normal", "bad")
         chosen = [{**each, **QUICK} for each in settings(1) if each["initializer"] in few]
-    return [(out / "figure1.jsonl", command.TRAIN, chosen)]
+    return [(args.out / "figure1.jsonl", command.TRAIN, chosen)]
 
 
 def draw(found, picture):
@@ -122,7 +121,8 @@ def _picture(by_name, subject, path):
 
 
 def main(argv=None):
-    command.run_and_draw("examples.paper.figure1", __doc__, stages, draw, runs=RUNS, argv=argv)
+    parser = command.arguments("examples.paper.figure1", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, draw, argv)
 
 
 if __name__ == "__main__":

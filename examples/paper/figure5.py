@@ -19,16 +19,12 @@ Source: arXiv 2102.03313, Fig. 5; Shao and Ma, "The significant digit law in sta
 arXiv 1005.0660, on the digits of both distributions.
 """
 
-import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
-from examples.experiments import command, records
+from examples.experiments import command
 from keras_benford import BENFORD, digit_counts, mlh
 from keras_benford.context import mlh_spread
 from keras_benford.digits.arrays import available_cores
@@ -44,50 +40,27 @@ _EDGES = np.arange(1, 11) * 10.0 ** np.arange(-17, 5)[:, None]
 _DEGREE = 32
 
 
-def main(argv=None):
-    """Sample unless told otherwise, then write the picture and the table."""
-    parser = command.arguments("examples.paper.figure5", __doc__)
-    command.add_seed(parser, "the samples")
-    args = parser.parse_args(argv)
-    try:
-        out = command.folder(args)
-        path = out / "figure5.jsonl"
-        if not args.draw:
-            found = [run(mu, 300 if args.quick else 10_000, args.seed) for mu in MUS]
-            lines = (json.dumps(record, separators=(",", ":")) for record in found)
-            path.write_text("\n".join(lines) + "\n")
-        found = records.read(path)
-        if not found:
-            parser.error(f"{path}: expected records; received none; do run without --draw first")
-        command.write("figure5", draw(found, out / "figure5.png"), out, args)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+def stages(args):
+    betas = 300 if args.quick else 10_000
+    made = [{"mu": mu, "betas": betas, "samples": SAMPLES, "seed": args.seed} for mu in MUS]
+    return [(args.out / "figure5.jsonl", "examples.paper.figure5:run", made)]
 
 
-def run(mu, betas, seed):
-    """Sample one distribution, in threads, with a progress bar.
+def run(setting):
+    """Sample one distribution, in threads.
 
     Args:
-        mu: one of `MUS`.
-        betas: how many inverse temperatures.
-        seed: of the random numbers; the number of threads changes nothing.
+        setting: a dict of `mu`, one of `MUS`, `betas`, how many there are, and the `seed` of the
+            random numbers; the number of threads changes nothing.
 
     Returns:
-        A record: a dict of what JSON can hold, with the MLH at each beta to five decimals.
+        A dict: `mlh` at each beta to five decimals.
     """
-    console = Console(stderr=True)
-    began = time.perf_counter()
+    mu, betas = setting["mu"], setting["betas"]
     with ThreadPoolExecutor(available_cores()) as pool:
-        seeds = ((seed, MUS.index(mu), i) for i in range(betas))
+        seeds = ((setting["seed"], MUS.index(mu), i) for i in range(betas))
         counts = pool.map(counts_at, repeat(mu), inverse_temperatures(betas), seeds)
-        look = {"console": console, "disable": not console.is_terminal}
-        found = mlh(list(track(counts, name(mu), betas, **look)))
-    return {
-        "setting": {"mu": mu, "betas": betas, "samples": SAMPLES, "seed": seed},
-        "mlh": found.round(5).tolist(),
-        "seconds": round(time.perf_counter() - began, 1),
-        "environment": records.environment(),
-    }
+        return {"mlh": mlh(list(counts)).round(5).tolist()}
 
 
 def counts_at(mu, beta, seed):
@@ -241,6 +214,12 @@ def _picture(found, exact, path):
     legend = {"loc": "outside upper left", "ncols": 3, "frameon": False, "markerscale": 6}
     figure.legend(*ax.get_legend_handles_labels(), **legend)
     figure.savefig(path, dpi=150)
+
+
+def main(argv=None):
+    parser = command.arguments("examples.paper.figure5", __doc__)
+    parser.add_argument("--seed", type=command.seed, default=0, help="of the samples (default: 0)")
+    command.run_and_draw(parser, stages, draw, argv)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 Two cores make few of the updates that the paper shows. Data sets that cannot be had are left out,
 each with a line.
 
-    python -m examples.paper.figure5_networks --runs 1
+    python -m examples.paper.figure5_networks
 """
 
 import matplotlib
@@ -24,11 +24,10 @@ DATASETS = {
 }
 UPDATES = 500
 
-RUNS = 1
-"""Seeds, by default."""
+SEEDS = 1
 
 
-def settings(runs):
+def settings(seeds):
     """DenseNets in batches of 64, checked every 25 updates; what is judged is the training part."""
     return [
         {
@@ -44,17 +43,17 @@ def settings(runs):
             "judge": [],
             "seed": seed,
         }
-        for seed in range(runs)
+        for seed in range(seeds)
         for dataset in DATASETS
     ]
 
 
-def stages(runs, quick, out):
-    chosen = settings(runs)
-    if quick:
+def stages(args):
+    chosen = settings(args.seeds)
+    if args.quick:
         small = {"network": "lenet", "dataset": "digits", "updates": 20, "check_every": 2}
         chosen = [{**each, **small} for each in chosen if each["dataset"] == "cifar10"]
-    return [(out / "figure5_networks.jsonl", command.TRAIN, chosen)]
+    return [(args.out / "figure5_networks.jsonl", command.TRAIN, chosen)]
 
 
 def draw(found, picture):
@@ -99,9 +98,8 @@ def _colors(n):
 
 
 def main(argv=None):
-    command.run_and_draw(
-        "examples.paper.figure5_networks", __doc__, stages, draw, runs=RUNS, argv=argv
-    )
+    parser = command.arguments("examples.paper.figure5_networks", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, draw, argv)
 
 
 if __name__ == "__main__":

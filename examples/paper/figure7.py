@@ -40,12 +40,11 @@ TRAININGS = {
     "cifar10": {"network": "small_alexnet", "batch_size": 512, "epochs": 10},
 }
 
-RUNS = 100
-"""Seeds, by default."""
+SEEDS = 100
 
 
-def settings(runs):
-    """As many seeds of each set as its share of the runs."""
+def settings(seeds):
+    """Trainings from each set's share of the seeds."""
     rule = {"initializer": "pytorch", "learning_rate": 3e-3, "held_out": 0.0, "judge": ["test"]}
     return [
         {
@@ -57,7 +56,7 @@ def settings(runs):
             "seed": seed,
         }
         for dataset, training in TRAININGS.items()
-        for seed in range(-(-runs * SETS[dataset][1] // 100))
+        for seed in range(-(-seeds * SETS[dataset][1] // 100))
     ]
 
 
@@ -68,15 +67,15 @@ def of_data(setting):
     return {"counts": counts.tolist(), "mlh": round(mlh(counts), 5)}
 
 
-def stages(runs, quick, out):
-    chosen = settings(runs)
+def stages(args):
+    chosen = settings(args.seeds)
     sets = [{"dataset": dataset} for dataset in SETS]
-    if quick:
+    if args.quick:
         chosen = [{**each, "epochs": 2} for each in settings(1) if each["network"] == "mlp"]
         sets = [each for each in sets if each["dataset"].startswith("synthetic")]
     return [
-        (out / "figure7.jsonl", command.TRAIN, chosen),
-        (out / "figure7_data.jsonl", "examples.paper.figure7:of_data", sets),
+        (args.out / "figure7.jsonl", command.TRAIN, chosen),
+        (args.out / "figure7_data.jsonl", "examples.paper.figure7:of_data", sets),
     ]
 
 
@@ -148,7 +147,8 @@ def _picture(networks, data, path):
 
 
 def main(argv=None):
-    command.run_and_draw("examples.paper.figure7", __doc__, stages, draw, runs=RUNS, argv=argv)
+    parser = command.arguments("examples.paper.figure7", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, draw, argv)
 
 
 if __name__ == "__main__":

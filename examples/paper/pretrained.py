@@ -8,14 +8,11 @@ other; files are scored as they lie, without being loaded.
 import argparse
 import gc
 import re
-import sys
 
 import keras
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from examples.experiments import command, records
+from examples.experiments import command, records, runner
 from examples.paper.known_models import (
     APPLICATIONS,
     HUB_MODELS,
@@ -57,32 +54,21 @@ def run_and_draw(script, doc, models, draw, argv=None):
     """Parse the arguments of a script, record what is missing, and draw all that is recorded.
 
     Args:
-        script: the script as a module; its files have the last part of it as their name.
-        doc: its docstring.
+        script, doc: see `command.arguments`.
         models: names of `APPLICATIONS` that it takes by default.
         draw: function of a list of `Digits`, of the names of the models whose trained weights
             could not be fetched, and of the picture's path, which it writes; gives a text.
         argv: arguments; those of the process if None.
     """
-    name = script.rpartition(".")[2]
-    parser = _parser(script, doc, models)
-    args = parser.parse_args(argv)
-    chosen = args.models or ([QUICK] if args.quick else models)
-    try:
-        out, failures = command.folder(args), []
-        path = out / f"{name}.jsonl"
+
+    def make(args):
+        path, failures = args.out / f"{args.name}.jsonl", []
         if not args.draw:
+            chosen = args.models or ([QUICK] if args.quick else models)
             failures = record_missing(_sources(chosen, args), path)
-        found, refused = recorded(path)
-        if found:
-            command.write(name, draw(found, refused, out / f"{name}.png"), out, args)
-        elif not failures:
-            failures = [f"{path}: expected records; received none; do run without --draw"]
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    sys.exit(1 if failures else 0)
+        return recorded(path), failures
+
+    command.make_and_draw(_parser(script, doc, models), make, draw, argv)
 
 
 def record_missing(sources, path):
@@ -96,12 +82,8 @@ def record_missing(sources, path):
     known = [(each["setting"], each.get("modified")) for each in done]
     missing = [each for each in sources if (each.setting, each.modified) not in known]
     failures = []
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=len(missing))
-        for source in missing:
-            progress.update(task, description=source.setting["model"])
+    with runner.progress(path.stem) as bar:
+        for source in bar.track(missing):
             try:
                 records.append(path, record(source))
             except (ImportError, OSError, ValueError) as error:
@@ -111,7 +93,6 @@ def record_missing(sources, path):
             # Before the next is built: the large ones take a gigabyte.
             keras.utils.clear_session()
             gc.collect()
-            progress.advance(task)
     return list(dict.fromkeys(failures))
 
 
@@ -196,7 +177,9 @@ def _parser(script, doc, models):
         help="a preset of KerasHub, or a folder with its config.json (repeatable; package "
         f"keras-hub); without a network: {', '.join(HUB_MODELS)}",
     )
-    command.add_seed(parser, "random weights")
+    parser.add_argument(
+        "--seed", type=command.seed, default=0, help="of random weights (default: 0)"
+    )
     return parser
 
 

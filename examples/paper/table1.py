@@ -35,14 +35,13 @@ REGRESSIONS = {
 }
 SPLITS = ("points", "runs")
 
-RUNS = 20
-"""Seeds, by default."""
+SEEDS = 20
 
 
-def settings(runs):
+def settings(seeds):
     """Trainings without stopping, a tenth held out, with three checks an epoch."""
     rule = {"held_out": 0.1, "epochs": 25, "check_every": 1 / 3, "judge": ["val"]}
-    return [{**SMALL_ALEXNET, **rule, "seed": seed} for seed in range(runs)]
+    return [{**SMALL_ALEXNET, **rule, "seed": seed} for seed in range(seeds)]
 
 
 def regressions(path, seeds, draws, **arguments):
@@ -199,23 +198,24 @@ def _picture(found, path):
     plt.close(figure)
 
 
-def stages(runs, quick, out):
-    chosen, path = settings(runs), out / "table1.jsonl"
-    if quick:
+def stages(args):
+    chosen, path = settings(args.seeds), args.out / "table1.jsonl"
+    if args.quick:
         chosen = [{**setting, **QUICK} for setting in chosen]
     yield path, command.TRAIN, chosen
     # Of the trainings that there are by then.
     seeds = [record["setting"]["seed"] for record in runner.recorded(chosen, path)]
-    few = {"draws": 1, "population": 50} if quick else {"draws": 5}
+    few = {"draws": 1, "population": 50} if args.quick else {"draws": 5}
     yield (
-        out / "table1_regressions.jsonl",
+        args.out / "table1_regressions.jsonl",
         "examples.paper.predictors:regression",
         regressions(command.shown(path), seeds, **few) if seeds else [],
     )
 
 
 def main(argv=None):
-    command.run_and_draw("examples.paper.table1", __doc__, stages, draw, runs=RUNS, argv=argv)
+    parser = command.arguments("examples.paper.table1", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, draw, argv)
 
 
 if __name__ == "__main__":

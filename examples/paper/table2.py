@@ -19,7 +19,7 @@ import numpy as np
 from scipy import stats
 
 from examples.experiments import command, stopping
-from examples.experiments.records import mean_and_spread
+from examples.experiments.records import holm, mean_and_spread
 from examples.paper import published
 from examples.paper.setting import QUICK, SMALL_ALEXNET
 
@@ -36,11 +36,10 @@ DEFAULT_SHARES = (0.0016, 0.01, 0.02, 0.1, 0.2, 0.4)
 Way = collections.namedtuple("Way", "last best epochs unstopped")
 """Test accuracies in % of the last and the best weights, epochs run, runs that nothing stopped."""
 
-RUNS = 8
-"""Seeds, by default."""
+SEEDS = 8
 
 
-def settings(runs, shares=DEFAULT_SHARES):
+def settings(seeds, shares=DEFAULT_SHARES):
     """For each seed a training on all data, and one for each share held out.
 
     The rules are those of the authors' recorded runs: checks each epoch and a patience of 8 for
@@ -56,19 +55,19 @@ def settings(runs, shares=DEFAULT_SHARES):
     rules = [without, *({**held_out, "held_out": share} for share in shares)]
     return [
         {**SMALL_ALEXNET, **rule, "epochs": 60, "seed": seed}
-        for seed in range(runs)
+        for seed in range(seeds)
         for rule in rules
     ]
 
 
-def printed(runs):
+def printed(seeds):
     """The rules that the paper prints: batches of 64, three checks an epoch, a patience of 15."""
     rule = {**SMALL_ALEXNET, "batch_size": 64, "check_every": 1 / 3, "epochs": 60}
     ways = [
         {"held_out": 0.0, "judge": ["test"], "until": {"mlh": 15}},
         {"held_out": 0.1, "judge": ["val", "test"], "until": {"val_loss": 15}},
     ]
-    return [{**rule, **way, "seed": seed} for seed in range(runs) for way in ways]
+    return [{**rule, **way, "seed": seed} for seed in range(seeds) for way in ways]
 
 
 def samples(records):
@@ -105,14 +104,6 @@ def against_mlh(mlh, others):
         (test.statistic, test.pvalue, corrected)
         for test, corrected in zip(tests, holm([test.pvalue for test in tests]), strict=True)
     ]
-
-
-def holm(p_values):
-    """Holm's correction: p-values that hold for all of these tests together."""
-    order = np.argsort(p_values)
-    factors = len(p_values) - np.arange(len(p_values))
-    corrected = np.minimum(1, np.maximum.accumulate(factors * np.array(p_values)[order]))
-    return corrected[np.argsort(order)].tolist()
 
 
 def draw(records, as_printed, picture):
@@ -249,19 +240,20 @@ def _picture(found, subject, path):
     plt.close(figure)
 
 
-def stages(runs, quick, out):
-    chosen, as_printed = settings(runs), printed(min(runs, 3))
-    if quick:
-        chosen = [{**setting, **QUICK} for setting in settings(runs, (0.1, 0.4))]
+def stages(args):
+    chosen, as_printed = settings(args.seeds), printed(min(args.seeds, 3))
+    if args.quick:
+        chosen = [{**setting, **QUICK} for setting in settings(args.seeds, (0.1, 0.4))]
         as_printed = [{**setting, **QUICK} for setting in printed(1)]
     return [
-        (out / "table2.jsonl", command.TRAIN, chosen),
-        (out / "table2_printed.jsonl", command.TRAIN, as_printed),
+        (args.out / "table2.jsonl", command.TRAIN, chosen),
+        (args.out / "table2_printed.jsonl", command.TRAIN, as_printed),
     ]
 
 
 def main(argv=None):
-    command.run_and_draw("examples.paper.table2", __doc__, stages, draw, runs=RUNS, argv=argv)
+    parser = command.arguments("examples.paper.table2", __doc__, SEEDS)
+    command.run_and_draw(parser, stages, draw, argv)
 
 
 if __name__ == "__main__":

@@ -109,18 +109,6 @@ def p_value(points, others):
         return float(stats.wilcoxon(differences).pvalue)
 
 
-def holm(p_values):
-    """p-values corrected for how many there are, by Holm's step-down method."""
-    p_values = np.asarray(p_values, float)
-    order = np.argsort(p_values)
-    n = np.isfinite(p_values).sum()
-    factors = np.maximum(n - np.arange(len(p_values)), 1)
-    corrected = np.minimum(np.maximum.accumulate(p_values[order] * factors), 1)
-    found = np.empty_like(corrected)
-    found[order] = corrected
-    return found
-
-
 def ranks(points):
     """Mean rank of each way over the tasks that all have figures for, and the critical difference.
 

@@ -8,32 +8,20 @@
 What is recorded already is not trained again.
 """
 
-import sys
-
-from examples.experiments import command, runner
+from examples.experiments import command
 from examples.stopping import tasks
 
 SHARES = (0.0, 0.1, 0.2)
 """Of the labels that are held out."""
-_FUNCTION = "examples.stopping.trajectory:train"
 _QUICK = ("digits-300",)
 _NOISE = (0.1, 0.25, 1.0, 2.0)
 
 
-def main(argv=None):
-    """Make the trainings that are missing."""
-    parser = command.arguments("examples.stopping.record", __doc__)
-    parser.add_argument("--held-back", action="store_true", help="the tasks that are held back")
-    parser.add_argument("--noise", action="store_true", help="stand-ins with other noise, alone")
-    parser.add_argument("--only", nargs="+", metavar="TASK", help="these tasks")
-    parser.add_argument("--seeds", type=runner.positive, default=3, help="how many (default: 3)")
-    args = runner.add_arguments(parser).parse_args(argv)
+def stages(args):
     half = tasks.HELD_BACK if args.held_back else tasks.DEVELOPMENT
     names = [name for name, task in tasks.TASKS.items() if task.half == half]
     if unknown := set(args.only or ()) - set(names):
-        parser.error(f"--only: expected tasks that are {half}; received {', '.join(unknown)}")
-    name = "noise" if args.noise else half.replace(" ", "_")
-    path = command.folder(args) / f"{name}.jsonl"
+        raise ValueError(f"--only: expected tasks that are {half}; received {', '.join(unknown)}")
     made = settings([n for n in names if not args.only or n in args.only], args.seeds)
     if args.noise:
         made = [each | {"noise": _NOISE} for each in made if not each["held_out"]]
@@ -41,18 +29,8 @@ def main(argv=None):
         made = [
             each | {"epochs": 3, "n": 120} for each in settings(_QUICK, 1) if each["held_out"] < 0.2
         ]
-    failures = []
-    try:
-        if not args.draw:
-            failures = runner.run_missing(made, _FUNCTION, path, jobs=args.jobs, ray=args.ray)
-    except KeyboardInterrupt:
-        print("interrupted: what is recorded stays, and the next start goes on", file=sys.stderr)
-        sys.exit(130)
-    found = runner.recorded(made, path)
-    print(f"{len(found)} of {len(made)} trainings are recorded in {command.shown(path)}")
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    sys.exit(1 if failures else 0)
+    name = "noise" if args.noise else half.replace(" ", "_")
+    return [(args.out / f"{name}.jsonl", "examples.stopping.trajectory:train", made)]
 
 
 def settings(names, seeds):
@@ -63,6 +41,15 @@ def settings(names, seeds):
         for name in names
         for share in SHARES
     ]
+
+
+def main(argv=None):
+    """Make the trainings that are missing."""
+    parser = command.arguments("examples.stopping.record", __doc__, seeds=3)
+    parser.add_argument("--held-back", action="store_true", help="the tasks that are held back")
+    parser.add_argument("--noise", action="store_true", help="stand-ins with other noise, alone")
+    parser.add_argument("--only", nargs="+", metavar="TASK", help="these tasks")
+    command.run_and_draw(parser, stages, argv=argv)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def _table(found, names):
     corrected = dict(
         zip(
             names,
-            compared.holm([compared.p_value(found.points[n], reference) for n in names]),
+            records.holm([compared.p_value(found.points[n], reference) for n in names]),
             strict=True,
         )
     )

@@ -29,19 +29,19 @@ TASKS = ("digits-300", "digits-600-noise20", "mnist-1000")
 _QUICK = {"scales": (1.0, 4.0), "tasks": TASKS[:1], "epochs": 8}
 
 
-def settings(runs, quick, out):
+def stages(args):
     """The stages of the script: its trainings alone."""
-    scales, names = (_QUICK["scales"], _QUICK["tasks"]) if quick else (SCALES, TASKS)
+    scales, names = (_QUICK["scales"], _QUICK["tasks"]) if args.quick else (SCALES, TASKS)
     made = [
         {"task": name, "seed": seed, "scale": scale, "decay": decay}
-        for seed in range(runs)
+        for seed in range(args.seeds)
         for name in names
         for scale in scales
-        for decay in (DECAYS[:1] if quick else DECAYS)
+        for decay in (DECAYS[:1] if args.quick else DECAYS)
     ]
-    if quick:
+    if args.quick:
         made = [each | {"epochs": _QUICK["epochs"]} for each in made]
-    return [(out / "why_mlh.jsonl", "examples.stopping.why_mlh:train", made)]
+    return [(args.out / "why_mlh.jsonl", "examples.stopping.why_mlh:train", made)]
 
 
 def train(setting):
@@ -171,7 +171,8 @@ def _picture(groups, path):
 
 def main(argv=None):
     """Make the trainings that are missing, and draw."""
-    command.run_and_draw("examples.stopping.why_mlh", __doc__, settings, draw, runs=3, argv=argv)
+    parser = command.arguments("examples.stopping.why_mlh", __doc__, seeds=3)
+    command.run_and_draw(parser, stages, draw, argv)
 
 
 if __name__ == "__main__":
