@@ -88,10 +88,24 @@ class TestCompared:
         assert found.tasks == ["letter-2000", "vowel-400"]
         assert found.points["end"].tolist() == [[50.0], [50.0]]
         assert np.isnan(found.points["a"]).all()
-        alone = compared.regrets(
-            [end], [first, {**second, "setting": {**second["setting"], "seed": 1}}]
-        )
-        assert alone.tasks == []
+        without_share = {**first, "setting": {**first["setting"], "seed": 1, "held_out": 0.1}}
+        assert compared.regrets([end], [first, without_share]).tasks == []
+
+    def test_a_task_may_have_fewer_seeds_than_others(self):
+        end = ways.Way("end", "nothing", ways.to_the_end)
+        first = record(oracle_score=[0.0, 1.0, 0.0], test_score=[0.5, 0.75, 0.25])
+        again = {**first, "setting": {**first["setting"], "seed": 1}}
+        second = {**again, "setting": {**again["setting"], "task": "vowel-400"}}
+        found = compared.regrets([end], [second, again, first])
+        assert found.tasks == ["letter-2000", "vowel-400"]
+        np.testing.assert_array_equal(found.points["end"], [[50.0, 50.0], [50.0, np.nan]])
+        assert compared.of_tasks(found.points["end"]).tolist() == [50.0, 50.0]
+
+    def test_seeds_that_are_missing_are_not_drawn(self):
+        points = np.random.default_rng(0).normal(size=(20, 1)).repeat(3, axis=1)
+        fewer = points.copy()
+        fewer[::2, 1:] = np.nan
+        assert compared.interval(fewer) == pytest.approx(compared.interval(points))
 
     def test_the_interval_is_that_of_scipys_bootstrap_over_tasks(self):
         points = np.random.default_rng(0).normal(1, 2, size=(20, 1))

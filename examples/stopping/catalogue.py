@@ -122,6 +122,16 @@ def _of_the_training():
     return found
 
 
+PLANNED = (
+    ("churn, unseen inputs, mean", "churn, noisy inputs, mean"),
+    (
+        "val_loss of 10%, patience 8",
+        "val_accuracy of 10%, patience 8",
+        "refit by val_loss of 10%, patience 8, as many updates, mean",
+    ),
+)
+"""Ours, and those that they are held against: planned before the other half was trained."""
+
 RANKED = (
     "churn, unseen inputs, mean",
     "churn, noisy inputs, mean",

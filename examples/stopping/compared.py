@@ -6,6 +6,7 @@ averaged first, and intervals are over tasks and then seeds.
 """
 
 import collections
+import functools
 import warnings
 from typing import NamedTuple
 
@@ -22,9 +23,10 @@ class Regrets(NamedTuple):
 
     Attributes:
         tasks: names.
-        points: `(n_tasks, n_seeds)` of each way, by name; NaN where it cannot be used.
+        points: `(n_tasks, n_seeds)` of each way, by name; NaN where it cannot be used, and in the
+            last places of a task that is recorded on fewer seeds than others.
         costs: the same of its cost.
-        choices: the same of its `ways.Chosen`, as lists of lists, None where it cannot be used.
+        choices: the same of its `ways.Chosen`, as lists of lists, None where `points` has NaN.
     """
 
     tasks: list[str]
@@ -34,7 +36,7 @@ class Regrets(NamedTuple):
 
 
 def regrets(some_ways, records):
-    """The `Regrets` of ways on the tasks and seeds of which all trainings are recorded.
+    """The `Regrets` of ways on the tasks and seeds that are recorded with all shares held out.
 
     Args:
         some_ways: a list of `ways.Way`.
@@ -46,13 +48,20 @@ def regrets(some_ways, records):
         found[setting["task"], setting["seed"]][setting["held_out"]] = record
     shares = {record["setting"]["held_out"] for record in records}
     complete = {key: of_shares for key, of_shares in found.items() if of_shares.keys() == shares}
-    seeds = sorted({seed for _, seed in complete})
-    names = [n for n in tasks.TASKS if all((n, seed) in complete for seed in seeds)]
-    choices = {
-        way.name: [[_chosen(way, complete[name, seed]) for seed in seeds] for name in names]
-        for way in some_ways
+    seeds = {
+        name: [of_shares for key, of_shares in sorted(complete.items()) if key[0] == name]
+        for name in tasks.TASKS
     }
-    best = np.array([[ways.oracle(complete[name, seed]) for seed in seeds] for name in names])
+    seeds = {name: of_seeds for name, of_seeds in seeds.items() if of_seeds}
+    width = max(map(len, seeds.values()), default=0)
+
+    def table(values):
+        """A value of each seed of each task, filled up to the most seeds."""
+        rows = [[*map(values, of_seeds)] for of_seeds in seeds.values()]
+        return [row + [None] * (width - len(row)) for row in rows]
+
+    choices = {way.name: table(functools.partial(_chosen, way)) for way in some_ways}
+    best = np.array(table(ways.oracle), float)
 
     def array(way, value):
         rows = choices[way.name]
@@ -60,7 +69,7 @@ def regrets(some_ways, records):
 
     points = {way.name: 100 * (best - array(way, lambda c: c.score)) for way in some_ways}
     costs = {way.name: array(way, lambda c: c.cost) for way in some_ways}
-    return Regrets(names, points, costs, choices)
+    return Regrets(list(seeds), points, costs, choices)
 
 
 def _chosen(way, of_shares):
@@ -77,29 +86,39 @@ def interval(points, seed=0):
         points: `(n_tasks, n_seeds)`.
         seed: of the draws, which are the same for all ways.
     """
-    points = points[np.isfinite(points).all(axis=1)]
+    points = points[np.isfinite(points[:, 0])]
     n_tasks, n_seeds = points.shape
     rng = np.random.default_rng(seed)
     drawn = rng.integers(n_tasks, size=(_DRAWS, n_tasks, 1))
-    drawn_seeds = rng.integers(n_seeds, size=(_DRAWS, n_tasks, n_seeds))
-    means = points[drawn, drawn_seeds].mean(axis=(1, 2))
-    return tuple(np.quantile(means, [0.025, 0.975]))
+    # As many as the task has, each as likely.
+    there = np.isfinite(points).sum(axis=1)[drawn]
+    drawn_seeds = rng.integers(there, size=(_DRAWS, n_tasks, n_seeds))
+    counts = np.arange(n_seeds) < there
+    of_tasks = np.where(counts, points[drawn, drawn_seeds], 0).sum(axis=2) / counts.sum(axis=2)
+    return tuple(np.quantile(of_tasks.mean(axis=1), [0.025, 0.975]))
 
 
 def of_tasks(points):
     """The mean over seeds of each task that has figures."""
-    return points.mean(axis=1)[np.isfinite(points).all(axis=1)]
+    return means(points[np.isfinite(points[:, 0])])
+
+
+def means(points):
+    """`(n_tasks,)` means over seeds; NaN where there is none."""
+    there = np.isfinite(points)
+    n = np.where(there.any(axis=1), there.sum(axis=1), np.nan)
+    return np.where(there, points, 0).sum(axis=1) / n
 
 
 def worst_quarter(points):
     """The mean of the quarter of the tasks that lost most."""
-    means = np.sort(of_tasks(points))
-    return means[-max(1, round(len(means) / 4)) :].mean()
+    sorted_means = np.sort(of_tasks(points))
+    return sorted_means[-max(1, round(len(sorted_means) / 4)) :].mean()
 
 
 def p_value(points, others):
     """Wilcoxon's p for the tasks of two ways being alike; NaN where they are all the same."""
-    differences = (points - others).mean(axis=1)
+    differences = means(points - others)
     differences = differences[np.isfinite(differences)]
     if not differences.any():
         return np.nan
@@ -118,9 +137,9 @@ def ranks(points):
     Returns:
         A dict of mean ranks, 1 is best, and Nemenyi's critical difference at 5 %.
     """
-    means = np.stack([each.mean(axis=1) for each in points.values()], axis=1)
-    means = means[np.isfinite(means).all(axis=1)]
-    n, k = means.shape
-    found = stats.rankdata(means, axis=1).mean(axis=0)
+    table = np.stack([means(each) for each in points.values()], axis=1)
+    table = table[np.isfinite(table).all(axis=1)]
+    n, k = table.shape
+    found = stats.rankdata(table, axis=1).mean(axis=0)
     q = stats.studentized_range.ppf(0.95, k, np.inf) / np.sqrt(2)
     return dict(zip(points, found.tolist(), strict=True)), q * np.sqrt(k * (k + 1) / (6 * n))
