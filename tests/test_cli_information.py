@@ -14,7 +14,7 @@ from keras import layers
 from keras_benford.cli import main, options
 from keras_benford.cli.information import OPTIONS
 from keras_benford.information import rank, ranking, report
-from keras_benford.information.report import READING
+from keras_benford.information.reports import READING
 
 
 @pytest.fixture(scope="module")

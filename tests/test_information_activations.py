@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_benford.information import activations
-from keras_benford.information.activations import Recorder
+from keras_benford.information.recording import Recorder
 from tests.backends import needs_tensorflow
 
 X = np.random.default_rng(0).standard_normal((50, 6)).astype("float32")

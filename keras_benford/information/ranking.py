@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from keras_benford._messages import counted, listed, printable
-from keras_benford.information.report import Report, report
+from keras_benford.information.reports import Report, report
 from keras_benford.information.values import check_option, number
 
 LOOKING_FOR = ("shortcuts", "memorization")

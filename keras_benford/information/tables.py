@@ -8,7 +8,7 @@ from rich.table import Table
 from keras_benford._console import TextConsole
 from keras_benford._messages import counted, listed, printable
 from keras_benford.information.ranking import HIGH_IS_GOOD, Ranking
-from keras_benford.information.report import READING, Report
+from keras_benford.information.reports import READING, Report
 
 
 def text_of_report(report: Report, *, reading: bool = True) -> str:

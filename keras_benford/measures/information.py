@@ -7,7 +7,7 @@ import contextlib
 import math
 
 from keras_benford.information import report
-from keras_benford.information.activations import Recorder
+from keras_benford.information.recording import Recorder
 from keras_benford.information.values import NotFiniteError
 from keras_benford.inputs import Given
 from keras_benford.measures.base import Measure

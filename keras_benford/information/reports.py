@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_benford.information.activations import Activations, Recorder
 from keras_benford.information.entropy import neuron_entropy
-from keras_benford.information.mutual_information import mutual_information
+from keras_benford.information.pairs import mutual_information
+from keras_benford.information.recording import Activations, Recorder
 from keras_benford.information.values import check_neighbour, most_tied, number
 from keras_benford.inputs import enough
 
