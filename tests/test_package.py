@@ -310,6 +310,15 @@ def test_every_module_is_found_by_walking_the_package():
     assert sorted(m.name.removeprefix("keras_benford.") for m in walked) == MODULES
 
 
+@EVERY_MODULE
+def test_no_public_name_of_a_package_hides_a_module_in_it(name):
+    package, _, last = name.rpartition(".")
+    module, package = import_module(name), import_module(package)
+    assert getattr(package, last) is module
+    # Bound when they are first used: until then, and after, as whoever came first has it.
+    assert last not in getattr(package, "_MODULE_OF", ())
+
+
 # Not `.ci`, which runs where other things stand beside the repository.
 FOLDERS = ("keras_benford", "tests", "examples", "benchmarks")
 
