@@ -251,7 +251,7 @@ def _sliceable(part):
 def _as_array(part):
     from keras import ops
 
-    from keras_benford.digits.backends import to_numpy
+    from keras_benford._backends import to_numpy
 
     sparse = _sparse(part)
     if sparse is not None:

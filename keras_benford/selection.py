@@ -375,7 +375,7 @@ def _dtype_and_value(layer, weight):
 
 
 def _chunks_of(variable):
-    from keras_benford.digits.backends import to_numpy
+    from keras_benford._backends import to_numpy
 
     return [to_numpy(variable.value)]
 

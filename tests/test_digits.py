@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import keras_benford
-from keras_benford import digits
+from keras_benford import _machine, digits
 from keras_benford.digits import arrays, digit_counts, leading_digits, table, tally
 from tests import oracle
 
@@ -233,9 +233,9 @@ class TestNumba:
         """An array that counts as large, and a fresh decision about numba."""
         monkeypatch.setattr(arrays, "PAYS_FOR_NUMBA", 1000)
         monkeypatch.setattr(arrays, "PAYS_FOR_THREADS", 1000)
-        arrays.compiled_loops.cache_clear()
+        _machine.compiled_loops.cache_clear()
         yield np.random.default_rng(0).normal(size=(100, 50))
-        arrays.compiled_loops.cache_clear()
+        _machine.compiled_loops.cache_clear()
 
     def test_counts_any_contiguous_layout(self, large):
         pytest.importorskip("numba")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import KerasTensor, layers, ops
 
+from keras_benford import _backends
 from keras_benford.digits import digit_counts, leading_digits, tally, tensors
 from keras_benford.digits.tensors import tally_each, tally_ops
 from tests.backends import (
@@ -222,8 +223,8 @@ def test_a_program_lives_as_long_as_what_it_is_compiled_for(count, programs, mon
         made.append(weakref.ref(program := functools.partial(function)))
         return program
 
-    monkeypatch.setattr(tensors.backends, "compiled", compiled)
-    monkeypatch.setattr(tensors.backends, "compiled_count", compiled)
+    monkeypatch.setattr(_backends, "compiled", compiled)
+    monkeypatch.setattr(_backends, "compiled_count", compiled)
     model, other = layers.Dense(2), layers.Dense(2)
     for owner in (model, model, other):
         count([ops.ones(3), ops.ones(4)], owner)
@@ -238,7 +239,7 @@ def test_what_lies_in_the_hosts_memory_is_counted_without_a_program(monkeypatch)
     def compiled(function):
         raise AssertionError("compiled")
 
-    monkeypatch.setattr(tensors.backends, "compiled_count", compiled)
+    monkeypatch.setattr(_backends, "compiled_count", compiled)
     tensor_list = [tensor(values) for values in NARROW]
     counts = tensors.tally_where_they_lie(tensor_list, layers.Dense(2))
     np.testing.assert_array_equal(counts, expected_rows(NARROW))

@@ -152,20 +152,21 @@ class TestImporting:
 
 # Modules import from lower levels, or sideways inside a package.
 LEVELS = {
-    **dict.fromkeys(["digits", "statistics", "_keras", "_messages", "_console", "_isolation"], 0),
-    **dict.fromkeys(["weights", "selection", "criteria", "context"], 1),
-    **dict.fromkeys(["predictions", "rules", "inference", "inputs"], 1),
-    **dict.fromkeys(["scoring", "information"], 2),
-    "measures": 3,
-    **dict.fromkeys(["plots", "callbacks", "metrics"], 4),
-    "cli": 5,
-    "__main__": 6,
+    **dict.fromkeys(["_keras", "_backends", "_machine", "_messages", "_console", "_isolation"], 0),
+    **dict.fromkeys(["digits", "statistics"], 1),
+    **dict.fromkeys(["weights", "selection", "criteria", "context"], 2),
+    **dict.fromkeys(["predictions", "rules", "inference", "inputs"], 2),
+    **dict.fromkeys(["scoring", "information"], 3),
+    "measures": 4,
+    **dict.fromkeys(["plots", "callbacks", "metrics"], 5),
+    "cli": 6,
+    "__main__": 7,
 }
 SIDEWAYS = {("callbacks", "metrics")}
 # Beside the standard library and NumPy: which modules may import what when they are imported …
 AT_ONCE = {
     "keras": [
-        *("digits.tensors", "digits.backends", "information.tensors"),
+        *("_backends", "digits.tensors", "information.tensors"),
         *("metrics", "callbacks", "callbacks.*"),
     ],
     "numba": ["digits.loops", "information.loops"],
@@ -175,9 +176,9 @@ AT_ONCE = {
 # … and inside a function, when it is needed.
 WHEN_USED = {
     "keras": ["*"],
-    "tensorflow": ["digits.backends", "inference", "weights.checkpoint_reader"],
-    "jax": ["digits.backends", "inference", "callbacks.processes"],
-    "torch": ["digits.backends", "inference", "callbacks.randomness"],
+    "tensorflow": ["_backends", "inference", "weights.checkpoint_reader"],
+    "jax": ["_backends", "inference", "callbacks.processes"],
+    "torch": ["_backends", "inference", "callbacks.randomness"],
     "google": ["weights.checkpoint_reader"],
     "safetensors": ["weights.safetensors"],
     "ml_dtypes": ["weights.*"],

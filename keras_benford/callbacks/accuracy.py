@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from keras_benford import _keras
+from keras_benford._backends import to_numpy
 from keras_benford._messages import listed
-from keras_benford.digits.backends import to_numpy
 
 
 def flat_metrics(model):

@@ -9,7 +9,7 @@ import contextlib
 import keras
 
 from keras_benford import _keras
-from keras_benford.digits.backends import to_numpy
+from keras_benford._backends import to_numpy
 
 
 def all_of(model):

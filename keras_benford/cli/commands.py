@@ -9,11 +9,11 @@ import math
 import sys
 import warnings
 
+from keras_benford._machine import available_cores
 from keras_benford._messages import printable
 from keras_benford.cli import output
 from keras_benford.cli.files import expand
 from keras_benford.cli.many import score_many
-from keras_benford.digits.arrays import available_cores
 
 _SORTED_BY = {
     "mlh": lambda part: part.mlh,

@@ -5,13 +5,11 @@ of 16 bits have so few patterns that a table holds the class of each.
 """
 
 import functools
-import importlib
-import os
 import sys
-import warnings
 
 import numpy as np
 
+from keras_benford import _machine
 from keras_benford.digits.objects import floats_of_objects
 from keras_benford.digits.table import (
     DIGIT_OF_CLASS,
@@ -206,28 +204,9 @@ def _loops(array):
     return compiled_loops() if array.size >= least else None
 
 
-@functools.cache
-def compiled_loops(module="keras_benford.digits.loops"):
-    """A module of numba's loops, or None where numba is missing or does not work."""
-    try:
-        return importlib.import_module(module)
-    except (ImportError, AttributeError, OSError, RuntimeError, SystemError) as error:
-        # These are what numba raises beside a NumPy it does not know, without its library, or
-        # without a place for its cache. All works without it, only not as fast.
-        if getattr(error, "name", None) != "numba":
-            warnings.warn(
-                f"numba is installed but does not work, it goes on without it: {error}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return None
-
-
-def available_cores():
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def compiled_loops():
+    """The module of numba's loops, or None where numba is missing or does not work."""
+    return _machine.compiled_loops("keras_benford.digits.loops")
 
 
 def _array_of(values):

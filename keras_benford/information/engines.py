@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_benford.digits import arrays
+from keras_benford import _machine
 from keras_benford.information import binning
 
 ENGINES = ("auto", "numba", "keras")
@@ -60,7 +60,7 @@ def joint_terms(coded: list, bins: int, track: Callable) -> tuple[np.ndarray, np
 
 def compiled_loops():
     """The module of numba's loops, or None where numba is missing or does not work."""
-    return arrays.compiled_loops("keras_benford.information.loops")
+    return _machine.compiled_loops("keras_benford.information.loops")
 
 
 def _by_numba(engine):
@@ -72,8 +72,8 @@ def _by_numba(engine):
             "`pip install numba`, or pass engine='keras'"
         )
     if engine == "auto" and "keras" in sys.modules:
-        from keras_benford.digits import backends
+        from keras_benford import _backends
 
-        if backends.has_gpu():
+        if _backends.has_gpu():
             return False
     return compiled_loops() is not None

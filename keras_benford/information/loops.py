@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
-from keras_benford.digits.arrays import available_cores
+from keras_benford._machine import available_cores
 
 LANES = 32
 # Examples that are visited between two looks at whether it is enough.

@@ -145,7 +145,7 @@ class Recorder:
         self._run = inference.program(model, self._pooled, compiled=False)
 
     def __call__(self, x, *, neurons=None, batch_size=256, seed=0, progress=False):
-        from keras_benford.digits.backends import to_numpy
+        from keras_benford._backends import to_numpy
 
         if neurons is not None and neurons < 1:
             raise ValueError(f"`neurons`: expected 1 or more; received {neurons}")

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from keras_benford import weights as stored
+from keras_benford._machine import available_cores
 from keras_benford._messages import printable
 from keras_benford.digits import streams
-from keras_benford.digits.arrays import available_cores
 from keras_benford.scoring.comparison import Comparison, compare
 from keras_benford.scoring.results import LayerScore, Score
 from keras_benford.selection import Patterns, Weight, select, select_stored
@@ -73,10 +73,11 @@ def count(weights: Sequence[Weight], model: Any = None) -> np.ndarray:
     Returns:
         `(n_weights, 11)` int64, see `keras_benford.digits.tally`.
     """
-    from keras_benford.digits import backends, tensors
+    from keras_benford import _backends
+    from keras_benford.digits import tensors
 
     values = [weight.value() for weight in weights]
-    return backends.to_numpy(tensors.tally_where_they_lie(values, model))
+    return _backends.to_numpy(tensors.tally_where_they_lie(values, model))
 
 
 def score_file(
@@ -120,7 +121,8 @@ def _summaries(chunks, n_values, threads, compiled=None):
 
 def _summaries_of_tensors(model, weights, threads):
     """A `streams.Summary` of each weight, computed on the device where it lies."""
-    from keras_benford.digits import backends, tensors
+    from keras_benford import _backends
+    from keras_benford.digits import tensors
 
     in_memory, elsewhere = {}, {}
     for i, weight in enumerate(weights):
@@ -134,8 +136,8 @@ def _summaries_of_tensors(model, weights, threads):
     chunks = map(_chunks, in_memory.values())
     summaries = dict(zip(in_memory, _summaries(chunks, n_values, threads), strict=True))
     if elsewhere:
-        tallies = backends.to_numpy(tensors.tally_each(elsewhere.values(), model))
-        moments = backends.to_numpy(tensors.moments_each(elsewhere.values(), model))
+        tallies = _backends.to_numpy(tensors.tally_each(elsewhere.values(), model))
+        moments = _backends.to_numpy(tensors.moments_each(elsewhere.values(), model))
         for i, tally, (mean, std) in zip(elsewhere, tallies, moments.tolist(), strict=True):
             summaries[i] = streams.Summary(tally, mean, std)
     return [summaries[i] for i in range(len(weights))]
