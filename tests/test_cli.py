@@ -295,7 +295,7 @@ class TestErrors:
                 ["a.keras", Deadly("a.h5"), "b.weights.h5"],
                 {"include": None, "exclude": None},
                 jobs=2,
-                advance=None,
+                track=None,
             )
         )
         assert [result.score is None for result in results] == [False, True, False]

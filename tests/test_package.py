@@ -153,6 +153,7 @@ class TestImporting:
 # Modules import from lower levels, or sideways inside a package.
 LEVELS = {
     **dict.fromkeys(["_keras", "_backends", "_machine", "_messages", "_console", "_isolation"], 0),
+    "_progress": 0,
     **dict.fromkeys(["digits", "statistics"], 1),
     **dict.fromkeys(["weights", "selection", "criteria", "context"], 2),
     **dict.fromkeys(["predictions", "rules", "inference", "inputs"], 2),
@@ -162,7 +163,7 @@ LEVELS = {
     "cli": 6,
     "__main__": 7,
 }
-SIDEWAYS = {("callbacks", "metrics")}
+SIDEWAYS = {("callbacks", "metrics"), ("_progress", "_console")}
 # Beside the standard library and NumPy: which modules may import what when they are imported …
 AT_ONCE = {
     "keras": [
@@ -184,7 +185,7 @@ WHEN_USED = {
     "ml_dtypes": ["weights.*"],
     "matplotlib": ["plots.*", "cli.pictures"],
     "sklearn": ["plots.neurons"],
-    "rich": ["cli.commands", "information.progress"],
+    "rich": ["_progress"],
     "ray": ["cli.many"],
     "pandas": ["scoring.results"],
     "scipy": ["information.ranking"],

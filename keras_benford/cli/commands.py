@@ -11,6 +11,7 @@ import warnings
 
 from keras_benford._machine import available_cores
 from keras_benford._messages import printable
+from keras_benford._progress import progress_bar
 from keras_benford.cli import output
 from keras_benford.cli.files import expand
 from keras_benford.cli.many import score_many
@@ -179,13 +180,17 @@ def _results(arguments, paths):
     """The results of all files, in their order, with a progress bar and errors on stderr."""
     patterns = {"include": arguments.include, "exclude": arguments.exclude}
     results = []
-    with _progress(len(paths)) as (advance, done):
+    # A bar of one file's values, or of many files.
+    many = len(paths) > 1
+    what = "scoring {task.completed:.0f} of {task.total:.0f} files" if many else "scoring"
+    with progress_bar(what) as track:
+        done = track(len(paths)) if many else lambda: None
         for result in score_many(
             paths,
             patterns,
             jobs=arguments.jobs or available_cores(),
             ray=arguments.ray,
-            advance=advance,
+            track=track,
         ):
             results.append(result)
             done()
@@ -193,31 +198,6 @@ def _results(arguments, paths):
         if result.error is not None:
             _complain(result.error)
     return results
-
-
-@contextlib.contextmanager
-def _progress(n_files):
-    """Two functions to call: one as values of a single file are read, one when a file is done."""
-    if not sys.stderr.isatty():
-        yield None, lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("scoring", total=n_files)
-
-        def advance(n_read, n_values):
-            progress.update(task, total=n_values, advance=n_read)
-
-        def done():
-            if n_files > 1:
-                progress.advance(task)
-                finished = progress.tasks[0].completed
-                progress.update(task, description=f"{finished:.0f} of {n_files} files")
-
-        yield advance if n_files == 1 else None, done
 
 
 @contextlib.contextmanager

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from keras_benford._messages import counted
+from keras_benford._progress import progress_bar
 from keras_benford.information import binning, engines
-from keras_benford.information.progress import progress_bar
 from keras_benford.information.psi import psi_table
 from keras_benford.information.values import (
     as_values,

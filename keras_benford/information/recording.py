@@ -29,6 +29,7 @@ import numpy as np
 
 from keras_benford import _keras, inference
 from keras_benford._messages import listed
+from keras_benford._progress import progress_bar
 from keras_benford.information.calls import watched
 from keras_benford.information.hidden import (
     ACTIVATIONS,
@@ -38,7 +39,6 @@ from keras_benford.information.hidden import (
     layers_by_default,
     others,
 )
-from keras_benford.information.progress import progress_bar
 from keras_benford.information.values import NotFiniteError
 from keras_benford.inputs import batches
 

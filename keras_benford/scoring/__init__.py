@@ -86,14 +86,14 @@ def score_file(
     include: Patterns = None,
     exclude: Patterns = None,
     threads: int | None = None,
-    advance: Callable[[int, int], None] | None = None,
+    track: Callable[[int], Callable[[int], None]] | None = None,
     compiled: bool | None = None,
 ) -> Score:
     """`score` of a saved model.
 
     Args:
         path, include, exclude, threads: as for `score`.
-        advance: told how many values were read since it was last called, and of how many in all.
+        track: told how many values are to be read, gives a function that is told of those read.
         compiled: whether to count by numba where it is installed; by default if the file is so
             large that loading numba pays.
     """
@@ -101,7 +101,8 @@ def score_file(
     try:
         selection = select_stored(model.arrays, model.name, include=include, exclude=exclude)
         n_values = sum(math.prod(weight.shape) for weight in selection.counted)
-        chunks = [_watched(weight.value(), advance, n_values) for weight in selection.counted]
+        advance = track(n_values) if track is not None else lambda n_read: None
+        chunks = [_watched(weight.value(), advance) for weight in selection.counted]
         summaries = _summaries(chunks, n_values, threads, compiled)
     except ValueError as error:
         text = str(error).removeprefix("`model`: ").removeprefix(f"{model.path}: ")
@@ -149,11 +150,10 @@ def _chunks(array):
         yield flat[at : at + streams.CHUNK]
 
 
-def _watched(chunks, advance, n_values):
+def _watched(chunks, advance):
     for chunk in chunks:
         yield chunk
-        if advance is not None:
-            advance(chunk.size, n_values)
+        advance(chunk.size)
 
 
 def _score(name, selection, summaries, kind=None):
