@@ -6,13 +6,12 @@ import contextlib
 import dataclasses
 import io
 import math
-import sys
 import warnings
 
 from keras_benford._machine import available_cores
 from keras_benford._messages import printable
 from keras_benford._progress import progress_bar
-from keras_benford.cli import output
+from keras_benford.cli import complain, output
 from keras_benford.cli.files import expand
 from keras_benford.cli.many import score_many
 
@@ -83,7 +82,7 @@ def describe(arguments) -> int:
         found.append(about)
         if "error" in about:
             errors += 1
-            _complain(about["error"])
+            complain(about["error"])
         elif arguments.format == "table":
             print_description(about, output.console_for_tables())
     if arguments.format == "json":
@@ -125,7 +124,7 @@ def information(arguments) -> int:
     x = read_examples(arguments.data)
     x, line = draw_examples(x, arguments.data, arguments.examples, arguments.seed)
     if line is not None:
-        _complain(line)
+        complain(line)
     options = {name: getattr(arguments, name) for name in OPTIONS}
     reports, errors = {}, {}
     for path in dict.fromkeys(arguments.files):
@@ -133,7 +132,7 @@ def information(arguments) -> int:
             reports[path] = report_on(path, x, trust=arguments.trust, **options)
         except (ValueError, OSError, ImportError) as error:
             errors[path] = str(error)
-            _complain(errors[path])
+            complain(errors[path])
     ranking = None
     if arguments.looking_for is not None and len(reports) > 1:
         from keras_benford.information import rank
@@ -196,7 +195,7 @@ def _results(arguments, paths):
             done()
     for result in results:
         if result.error is not None:
-            _complain(result.error)
+            complain(result.error)
     return results
 
 
@@ -250,13 +249,9 @@ def _checks(results, arguments):
     for result in results:
         file = printable(result.file)
         if lowest is not None and result.score is not None and not result.score.mlh >= lowest:
-            _complain(f"{file}: MLH {result.score.mlh:.6f} lies below {lowest:g}")
+            complain(f"{file}: MLH {result.score.mlh:.6f} lies below {lowest:g}")
             yield 3
         if arguments.fail_on_nonfinite and result.nonfinite:
-            _complain(f"{file}: {result.nonfinite:,} of the counted values are infinite or NaN")
+            complain(f"{file}: {result.nonfinite:,} of the counted values are infinite or NaN")
             yield 4
     yield 0
-
-
-def _complain(line):
-    print(f"keras-benford: {printable(line)}", file=sys.stderr)

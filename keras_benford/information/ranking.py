@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford._json import without_nan
 from keras_benford._messages import counted, listed, printable
 from keras_benford.information.reports import Report, report
-from keras_benford.information.values import check_option, number
+from keras_benford.information.values import check_option
 
 LOOKING_FOR = ("shortcuts", "memorization")
 MEASURES = ("mutual_information", "entropy")
@@ -90,11 +91,11 @@ class Ranking:
             "looking_for": self.looking_for,
             "by": self.by,
             "warning": self.warning,
-            "kendall": number(self.kendall),
-            "spearman": number(self.spearman),
+            **without_nan({"kendall": self.kendall, "spearman": self.spearman}),
             "regret": self.regret,
             "models": [
-                {"name": name, **{key: number(float(each[i])) for key, each in of_models.items()}}
+                {"name": name}
+                | without_nan({key: float(each[i]) for key, each in of_models.items()})
                 for i, name in enumerate(self.names)
             ],
         }

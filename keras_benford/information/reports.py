@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford._json import without_nan
 from keras_benford.information.entropy import neuron_entropy
 from keras_benford.information.pairs import mutual_information
 from keras_benford.information.recording import Activations, Recorder
-from keras_benford.information.values import check_neighbour, most_tied, number
+from keras_benford.information.values import check_neighbour, most_tied
 from keras_benford.inputs import enough
 
 READING = (
@@ -168,14 +169,16 @@ class Report:
             "all_neurons": self.all_neurons,
             "warning": self.warning,
             **self.settings,
-            "mean_entropy": number(self.mean_entropy),
-            "mean_mutual_information": number(self.mean_mutual_information),
+            **without_nan(
+                {
+                    "mean_entropy": self.mean_entropy,
+                    "mean_mutual_information": self.mean_mutual_information,
+                }
+            ),
             "dead": int(self.dead.sum()),
             "duplicates": len(self.duplicates),
             "tied": self.tied,
-            "layers": [
-                {key: number(value) for key, value in vars(layer).items()} for layer in self.layers
-            ],
+            "layers": [without_nan(vars(layer)) for layer in self.layers],
         }
 
     def to_json(self, **kwargs: Any) -> str:

@@ -90,8 +90,3 @@ def most_tied(values: np.ndarray) -> np.ndarray:
     (places,) = np.nonzero(starts.T.ravel())
     lengths = np.diff(np.append(places, ordered.size))
     return np.maximum.reduceat(lengths, np.flatnonzero(places % len(values) == 0))
-
-
-def number(value: Any) -> Any:
-    """The value as JSON has it: None in place of a NaN."""
-    return None if isinstance(value, float) and np.isnan(value) else value
