@@ -42,8 +42,8 @@ def sum_of_psi(values: list, k: int, psi: np.ndarray, engine: str, track: Callab
     return found + np.triu(found, 1).T if within else found
 
 
-def joint_terms(coded: list, bins: int, track: Callable) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of n ln(n) over the cells of joint histograms, and how many cells are not empty.
+def joint_terms(coded: list, bins: int, track: Callable) -> np.ndarray:
+    """Sums of n ln(n) over the cells of joint histograms.
 
     Args:
         coded: one `(n, n_samples)` array of codes, for pairs j >= i within it, or two.
@@ -51,7 +51,7 @@ def joint_terms(coded: list, bins: int, track: Callable) -> tuple[np.ndarray, np
         track: as for `sum_of_psi`.
 
     Returns:
-        Two `(n, m)` arrays, float64 and int64.
+        `(n, m)` float64.
     """
     module = compiled_loops() or binning
     advance = track(len(coded[0]))
