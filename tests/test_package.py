@@ -188,7 +188,6 @@ WHEN_USED = {
     "rich": ["_progress"],
     "ray": ["cli.many"],
     "pandas": ["scoring.results"],
-    "scipy": ["information.ranking"],
 }
 
 
