@@ -27,6 +27,7 @@ import numpy as np
 
 from keras_benford import _keras
 from keras_benford._messages import listed
+from keras_benford._names import unique_paths
 
 Patterns = str | Sequence[str] | None
 
@@ -338,19 +339,6 @@ def _weights(model):
             "do call it on data, give it an `Input` or call `model.build(input_shape)`."
         )
     return weights
-
-
-def unique_paths(paths: Iterable[str]) -> list[str]:
-    """Paths of which one that occurs again gets `:2`, `:3`, …
-
-    Layers of different sub-models may bear the same name.
-    """
-    seen = {}
-    unique = []
-    for path in paths:
-        seen[path] = number = seen.get(path, 0) + 1
-        unique.append(path if number == 1 else f"{path}:{number}")
-    return unique
 
 
 def _owners(model):

@@ -153,7 +153,7 @@ class TestImporting:
 # Modules import from lower levels, or sideways inside a package.
 LEVELS = {
     **dict.fromkeys(["_keras", "_backends", "_machine", "_messages", "_console", "_isolation"], 0),
-    **dict.fromkeys(["_progress", "_json"], 0),
+    **dict.fromkeys(["_progress", "_json", "_names"], 0),
     **dict.fromkeys(["digits", "statistics"], 1),
     **dict.fromkeys(["weights", "selection", "criteria", "context"], 2),
     **dict.fromkeys(["predictions", "rules", "inference", "inputs"], 2),

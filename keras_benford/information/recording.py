@@ -17,7 +17,6 @@ Source: Bansal et al., arXiv 2210.09404, appendix.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import fnmatch
 import itertools
@@ -29,6 +28,7 @@ import numpy as np
 
 from keras_benford import _keras, inference
 from keras_benford._messages import listed
+from keras_benford._names import told_apart
 from keras_benford._progress import progress_bar
 from keras_benford.information.calls import watched
 from keras_benford.information.hidden import (
@@ -283,12 +283,7 @@ def _labels(layers, names):
             "expected a model with hidden layers; received one without, or none that can be seen; "
             f"do choose by `layers` of {listed(names) or 'those that there are'}"
         )
-    calls = collections.Counter()
-    labels = []
-    for name in (name_of[id(layer)] for layer in layers):
-        calls[name] += 1
-        labels.append(name if calls[name] == 1 else f"{name} (call {calls[name]})")
-    return labels
+    return told_apart((name_of[id(layer)] for layer in layers), "{} (call {})")
 
 
 def _drawn(labels, sizes, neurons, seed):

@@ -5,11 +5,12 @@ where they cover no data.
 """
 
 import textwrap
-from collections import Counter
 from collections.abc import Mapping
 from numbers import Real
 
 import numpy as np
+
+from keras_benford._names import told_apart
 
 # Black is left to what others are held against; colours repeat before markers, hatches and dashes
 # do, so thirty look different.
@@ -57,7 +58,7 @@ def by_label(things, is_one, refused):
         return [(_name(things), things)]
     if isinstance(things, Mapping):
         return [(str(label), thing) for label, thing in things.items()]
-    return list(zip(_told_apart(map(_name, things)), things, strict=True))
+    return list(zip(told_apart(map(_name, things), "{} ({})"), things, strict=True))
 
 
 def are_numbers(thing):
@@ -69,16 +70,6 @@ def are_numbers(thing):
 
 def _name(thing):
     return getattr(thing, "name", None) or getattr(thing, "path", None)
-
-
-def _told_apart(names):
-    """The names, with ` (2)` and so on behind one that was there before; None stays."""
-    seen = Counter()
-    labels = []
-    for name in names:
-        seen[name] += 1
-        labels.append(name if name is None or seen[name] == 1 else f"{name} ({seen[name]})")
-    return labels
 
 
 def new_axes():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import itertools
 import os
 import re
 import stat
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keras_benford._messages import listed, printable
+from keras_benford._names import unique_paths
 from keras_benford.weights import folders, keras3, legacy, lora, tensorflowjs
 from keras_benford.weights.archive import MOST_JSON, parse_json, read_archive
 from keras_benford.weights.arrays import StoredArray
@@ -169,20 +169,17 @@ def _finished(path, kind, arrays, name=None):
     if not any(array.kind == "weight" for array in arrays):
         raise ValueError(f"{path}: holds no weights")
     name = printable(name or Path(path).name)
-    return StoredModel(path, name, kind, tuple(_with_unique_paths(arrays)))
+    return StoredModel(path, name, kind, _with_unique_paths(arrays))
 
 
 def _with_unique_paths(arrays):
-    """A path that occurs again gets `:2`, `:3`, …"""
-    seen, counters = set(), {}
-    for array in arrays:
-        first = path = printable(array.path)
-        if array.kind != "copy":
-            numbers = counters.setdefault(first, itertools.count(2))
-            while path in seen:
-                path = f"{first}:{next(numbers)}"
-            seen.add(path)
-        yield dataclasses.replace(array, path=path)
+    """The arrays with what is printable of their paths, which are unique but for copies."""
+    arrays = [dataclasses.replace(array, path=printable(array.path)) for array in arrays]
+    unique = iter(unique_paths(array.path for array in arrays if array.kind != "copy"))
+    return tuple(
+        array if array.kind == "copy" else dataclasses.replace(array, path=next(unique))
+        for array in arrays
+    )
 
 
 def _json(path):
