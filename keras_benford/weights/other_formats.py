@@ -10,6 +10,19 @@ _ONNX = rb"..(\x12.[ -~]{2}|[\x1a\x22\x3a\x42])"
 # The same of a description, which begins with an input, which begins with its name.
 _CORE_ML = rb"..\x12[\x80-\xff]*.\n[\x80-\xff]*.\n"
 CORE_ML = f"a Core ML model, {_NOT_READ}"
+_BY_START = (
+    ([b"\x93NUMPY"], "a bare NumPy array; expected a saved model"),
+    (
+        [b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"],
+        "a pickle, which could run code; do save the weights as .keras or .safetensors",
+    ),
+    ([b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"], "compressed; do unpack it first"),
+    (
+        [b"model_checkpoint_path:"],
+        "a list of TensorFlow checkpoints; do pass one of them, or their folder",
+    ),
+    ([b"GGUF"], f"a GGUF model, {_NOT_READ}"),
+)
 
 
 def pointer_in(head: bytes) -> str | None:
@@ -27,25 +40,19 @@ def what_it_is(path: str, head: bytes, size: int) -> str:
         head: its first bytes.
         size: how many it has.
     """
-    start = head.lstrip().lower()
     if size == 0:
         return "an empty file"
     if (pointer := pointer_in(head)) is not None:
         return pointer
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         return "a web page, perhaps of an error; do download the file again"
-    if head.startswith(b"\x93NUMPY"):
-        return "a bare NumPy array; expected a saved model"
-    if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
-        return "a pickle, which could run code; do save the weights as .keras or .safetensors"
-    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
-        return "compressed; do unpack it first"
-    if head.startswith(b"model_checkpoint_path:"):
-        return "a list of TensorFlow checkpoints; do pass one of them, or their folder"
+    if re.search(r"group\d+-shard\d+of\d+(\.bin)?$", path):
+        return "a shard of a TensorFlow.js model; do pass its model.json"
+    for starts, what in _BY_START:
+        if head.startswith(tuple(starts)):
+            return what
     if head[4:8] == b"TFL3":
         return f"a TensorFlow Lite model, {_NOT_READ}"
-    if head.startswith(b"GGUF"):
-        return f"a GGUF model, {_NOT_READ}"
     return _protocol_buffer(path, head) or (
         "no saved model of a known format; was it truncated or encrypted?"
     )
