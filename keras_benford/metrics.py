@@ -142,7 +142,7 @@ class WeightsMLH(keras.metrics.Metric):
         if not isinstance(model, keras.Layer):
             raise TypeError(
                 f"`model`: expected a Keras model; received {type(model).__name__}; "
-                "do pass the model itself, as in WeightsMLH(model)."
+                "pass the model itself, as in WeightsMLH(model)."
             )
         # Held weakly: the model holds its metrics, and saving it must not walk in circles.
         self._model = weakref.ref(model)
@@ -165,7 +165,7 @@ class WeightsMLH(keras.metrics.Metric):
             # JAX asks inside a step as well, and before the callbacks that may bind it.
             if not in_stateless_scope():
                 self._warn_once(
-                    "expected a bound model; received none, as after loading one from a file; do "
+                    "expected a bound model; received none, as after loading one from a file; "
                     "call `metric.bind(model)`, or fit with a callback of keras_benford"
                 )
             return ops.cast(float("nan"), self.dtype)

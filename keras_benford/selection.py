@@ -135,7 +135,7 @@ class NothingCountsError(ValueError):
         why = "; ".join(f"{listed(of_it, 3)} ({reason})" for reason, of_it in paths.items())
         super().__init__(
             f"`model`: expected weights that count; received {model_name!r}, where none does: "
-            f"{why}; do name floating-point weights to count in `include`."
+            f"{why}; name floating-point weights to count in `include`."
         )
 
 
@@ -330,13 +330,13 @@ def _weights(model):
     if not _keras.is_layer(model) or isinstance(model, type):
         raise TypeError(
             f"`model`: expected a Keras model or layer; received {type(model).__name__}; "
-            "do pass the model itself."
+            "pass the model itself."
         )
     weights = model.weights
     if not weights:
         raise ValueError(
             f"`model`: expected a built model; received {model.name!r}, which has no weights yet; "
-            "do call it on data, give it an `Input` or call `model.build(input_shape)`."
+            "call it on data, give it an `Input` or call `model.build(input_shape)`."
         )
     return weights
 
@@ -401,7 +401,7 @@ def _matching(argument, patterns, paths, model_name):
         if not isinstance(pattern, str):
             raise TypeError(
                 f"`{argument}`: expected glob patterns on weight paths; received {pattern!r}; "
-                "do pass a string such as 'conv2d/*' or a list of strings."
+                "pass a string such as 'conv2d/*' or a list of strings."
             )
         hits = [
             path

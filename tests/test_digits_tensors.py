@@ -279,9 +279,7 @@ def of_tensorflow(make):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        pytest.param(
-            lambda: KerasTensor((2, 3)), "a symbolic KerasTensor; do count", id="symbolic"
-        ),
+        pytest.param(lambda: KerasTensor((2, 3)), "a symbolic KerasTensor; count", id="symbolic"),
         pytest.param(
             of_tensorflow(lambda tf: tf.ragged.constant([[1.0], [2.0, 3.0]])),
             "received a RaggedTensor",
@@ -302,15 +300,15 @@ def of_tensorflow(make):
             marks=needs_tensorflow,
         ),
         pytest.param(
-            lambda: tensor(np.array([1j], np.complex64)), "of dtype complex64; do", id="complex"
+            lambda: tensor(np.array([1j], np.complex64)), "complex64; convert", id="complex"
         ),
         pytest.param(
             lambda: tensor(np.array([1], np.uint64)),
-            "of dtype uint64; do",
+            "uint64; convert",
             id="uint64",
             marks=not_under("torch", "Keras makes them int64"),
         ),
-        pytest.param(lambda: layers.Dense(3), "received Dense; do pass its weights", id="layer"),
+        pytest.param(lambda: layers.Dense(3), "received Dense; pass its weights", id="layer"),
     ],
 )
 def test_tensors_without_real_numbers_are_refused(make, message):

@@ -306,7 +306,7 @@ class TestRefusals:
             (lambda: mutual_information(np.ones((9, 2)), k=2.0), ValueError, "received 2.0"),
             (lambda: neuron_entropy(np.ones((9, 2)), bins=0), ValueError, "`bins`: expected"),
             (lambda: neuron_entropy([]), ValueError, "received (0,)"),
-            (lambda: neuron_entropy(np.ones((2, 3, 4))), ValueError, "received (2, 3, 4); do pool"),
+            (lambda: neuron_entropy(np.ones((2, 3, 4))), ValueError, "received (2, 3, 4); pool"),
             (lambda: neuron_entropy(["a"]), TypeError, "expected real numbers; received <U1"),
             (lambda: neuron_entropy(np.ones(3, complex)), TypeError, "received complex128"),
             (lambda: neuron_entropy([1.0], method="ksg"), ValueError, "expected 'bins' or 'knn'"),
@@ -335,10 +335,10 @@ class TestRefusals:
     def test_of_nan_name_neuron_and_example(self):
         values = np.ones((5, 4))
         values[3, 2] = np.nan
-        with pytest.raises(ValueError, match="received nan in neuron 2, example 3; do leave"):
+        with pytest.raises(ValueError, match="received nan in neuron 2, example 3; leave"):
             neuron_entropy(values)
 
     def test_a_missing_numba_is_named_where_it_was_asked_for(self, monkeypatch):
         monkeypatch.setattr(engines_module, "compiled_loops", lambda: None)
-        with pytest.raises(ImportError, match="do `pip install numba`, or pass engine='keras'"):
+        with pytest.raises(ImportError, match="run `pip install numba`, or pass engine='keras'"):
             mutual_information(np.random.default_rng(0).random((9, 2)), engine="numba")

@@ -270,7 +270,7 @@ class TestRank:
             ({"looking_for": "overfitting"}, ValueError, "expected 'shortcuts' or 'memorization'"),
             ({"by": "mlh"}, ValueError, "'mutual_information' or 'entropy'"),
             ({"models": [mlp(name="one")]}, ValueError, "expected two or more; received 1"),
-            ({"models": [mlp(name="a"), mlp(name="a")]}, ValueError, "received a, a; do pass a d"),
+            ({"models": [mlp(name="a"), mlp(name="a")]}, ValueError, "received a, a; pass a d"),
             ({"models": ["a.keras", "b.keras"]}, TypeError, "a Keras model; received 'a.keras'"),
             ({"x": iter([X])}, TypeError, "what can be read once"),
             ({"x": None}, TypeError, "expected arrays of examples, or batches; received None"),

@@ -306,6 +306,13 @@ class TestWheel:
         assert result == "12 symbolic_eic"
 
 
+@pytest.mark.parametrize("name", ["", *MODULES])
+def test_messages_say_what_to_do_in_plain_imperatives(name):
+    parts = ast.walk(ast.parse(SOURCES[name].read_text(encoding="utf-8")))
+    texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+    assert [text for text in texts if re.search(r"[;,:] do ", str(text))] == []
+
+
 def test_every_module_is_found_by_walking_the_package():
     walked = pkgutil.walk_packages(keras_benford.__path__, "keras_benford.")
     assert sorted(m.name.removeprefix("keras_benford.") for m in walked) == MODULES

@@ -110,7 +110,7 @@ def with_lying_size(folder, size):
     return path
 
 
-@refused(r"no whole zip archive \(Bad CRC-32 for file 'model.weights.h5'\); do fetch it again")
+@refused(r"no whole zip archive \(Bad CRC-32 for file 'model.weights.h5'\); fetch it again")
 def zip_with_size_too_small(folder):
     return with_lying_size(folder, 1000)
 
@@ -153,7 +153,7 @@ def zip_with_a_name_twice(folder):
     return path
 
 
-@refused(r"no whole zip archive \(File .*'config.json'.* is encrypted, .*\); do fetch it again")
+@refused(r"no whole zip archive \(File .*'config.json'.* is encrypted, .*\); fetch it again")
 def zip_encrypted(folder):
     path = keras(folder / "a.keras")
     content = bytearray(path.read_bytes())
@@ -166,14 +166,14 @@ def zip_encrypted(folder):
     return path
 
 
-@refused(r"no whole zip archive \(File is not a zip file\); do fetch it again")
+@refused(r"no whole zip archive \(File is not a zip file\); fetch it again")
 def zip_truncated(folder):
     path = keras(folder / "a.keras")
     path.write_bytes(path.read_bytes()[:-30])
     return path
 
 
-@refused(r"no whole zip archive \(Bad CRC-32 for file 'model.weights.h5'\); do fetch it again")
+@refused(r"no whole zip archive \(Bad CRC-32 for file 'model.weights.h5'\); fetch it again")
 def zip_with_a_flipped_bit_in_the_weights(folder):
     path = keras(folder / "a.keras")
     content = bytearray(path.read_bytes())
@@ -182,14 +182,14 @@ def zip_with_a_flipped_bit_in_the_weights(folder):
     return path
 
 
-@refused(r"no whole zip archive \('utf-8' codec can't decode .*\); do fetch it again")
+@refused(r"no whole zip archive \('utf-8' codec can't decode .*\); fetch it again")
 def zip_with_a_name_that_is_no_text(folder):
     path = keras(folder / "a.keras", {"assets/\u00e4": b""})
     path.write_bytes(path.read_bytes().replace("\u00e4".encode(), b"\xff\xfe"))
     return path
 
 
-@refused(r"no whole zip archive \(its list of entries is longer .*\); do fetch it again")
+@refused(r"no whole zip archive \(its list of entries is longer .*\); fetch it again")
 def zip_with_a_long_list_of_entries(folder):
     return keras(folder / "a.keras", {f"assets/{i:05000}": b"" for i in range(1100)})
 
@@ -204,21 +204,21 @@ def zip_without_weights(folder):
     return keras(folder / "a.keras", {"model.weights.h5": None})
 
 
-@refused(r"its weights are pickled NumPy objects, which could run code; do load it where .*")
+@refused(r"its weights are pickled NumPy objects, which could run code; load it where .*")
 def zip_with_pickled_arrays(folder):
     file = io.BytesIO()
     np.savez(file, np.array([Marker(folder)], dtype=object))
     return keras(folder / "a.keras", {"model.weights.npz": file.getvalue()})
 
 
-@refused(r"a PyTorch file, which holds a pickle that could run code; do save .* as .safetensors")
+@refused(r"a PyTorch file, which holds a pickle that could run code; save .* as .safetensors")
 def pytorch_file(folder):
     with zipfile.ZipFile(folder / "a.keras", "w") as archive:
         archive.writestr("archive/data.pkl", pickle.dumps(Marker(folder)))
     return folder / "a.keras"
 
 
-@refused(r"a pickle, which could run code; do save the weights as .keras or .safetensors")
+@refused(r"a pickle, which could run code; save the weights as .keras or .safetensors")
 def bare_pickle(folder):
     (folder / "a.h5").write_bytes(pickle.dumps(Marker(folder)))
     return folder / "a.h5"
@@ -332,7 +332,7 @@ def config_that_is_a_list(folder):
     return keras(folder / "a.keras", config=[CONFIG])
 
 
-@refused(r"a git-lfs pointer, not the file itself; do run `git lfs pull`")
+@refused(r"a git-lfs pointer, not the file itself; run `git lfs pull`")
 def git_lfs_pointer(folder):
     pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
     (folder / "a.keras").write_text(pointer)
@@ -345,7 +345,7 @@ def empty_file(folder):
     return folder / "a.h5"
 
 
-@refused(r"a web page, perhaps of an error; do download the file again")
+@refused(r"a web page, perhaps of an error; download the file again")
 def web_page(folder):
     (folder / "a.h5").write_text("\n<!DOCTYPE html><title>404</title>")
     return folder / "a.h5"
@@ -362,7 +362,7 @@ def frozen_graph(folder):
     return folder / "a.pb"
 
 
-@refused(r"the graph of a SavedModel; do pass its folder")
+@refused(r"the graph of a SavedModel; pass its folder")
 def saved_model_pb_by_another_name(folder):
     import tensorflow as tf
 
@@ -381,7 +381,7 @@ def empty_folder(folder):
     return folder
 
 
-@refused(r"holds several models; do pass one: a.weights.json, b.index")
+@refused(r"holds several models; pass one: a.weights.json, b.index")
 def folder_of_several_models(folder):
     (folder / "a.weights.json").touch()
     (folder / "b.index").touch()
@@ -855,7 +855,7 @@ def index(folder, weight_map):
     return json_file(folder, json.dumps({"weight_map": weight_map}).encode())
 
 
-@refused(r"its shard b.safetensors is missing; do put it into the same folder")
+@refused(r"its shard b.safetensors is missing; put it into the same folder")
 def index_without_a_shard(folder):
     safetensors(folder / "a.safetensors", {"k": entry()})
     return index(folder, {"k": "a.safetensors", "l": "b.safetensors"})
@@ -867,7 +867,7 @@ def index_with_an_array_that_no_shard_has(folder):
     return index(folder, {"k": "a.safetensors", "l": "a.safetensors"})
 
 
-@refused(r"its shard b.weights.h5 is missing; do put it into the same folder")
+@refused(r"its shard b.weights.h5 is missing; put it into the same folder")
 def keras_index_without_a_shard(folder):
     h5(folder / "a.weights.h5")
     return index(folder, {"/layers/dense/vars": ["a.weights.h5", "b.weights.h5"]})
@@ -951,7 +951,7 @@ def test_a_checkpoint_without_tensorflow_is_one_clear_line(name, checkpoint, mon
         kb.score(path)
     assert str(caught.value) == (
         f"{path}: reading a TensorFlow checkpoint takes TensorFlow; "
-        "do `pip install tensorflow`, or save the model as .keras"
+        "run `pip install tensorflow`, or save the model as .keras"
     )
 
 

@@ -51,13 +51,13 @@ def accuracy_key(names, wanted=None):
     if candidates:
         raise ValueError(
             "`accuracy`: expected one training accuracy, which EIC is made of; received "
-            f"{listed(candidates)}; do say which of these, as in accuracy={candidates[0]!r}, or "
+            f"{listed(candidates)}; say which of these, as in accuracy={candidates[0]!r}, or "
             'pass monitor="mlh", which needs none.'
         )
     what = "a training accuracy" if wanted is None else f"the metric {wanted!r}"
     raise ValueError(
         f"`monitor`: expected {what} in the logs, which EIC is made of; received "
-        f"{listed(names) or 'none at all'}; do compile with metrics=['accuracy'], name one of "
+        f"{listed(names) or 'none at all'}; compile with metrics=['accuracy'], name one of "
         'these as `accuracy=`, or pass monitor="mlh", which needs none.'
     )
 
@@ -151,7 +151,7 @@ def _one_number(value, key):
     if n_numbers != 1:
         raise ValueError(
             f"`accuracy`: expected a metric of one number; received {key!r}, which has "
-            f"{n_numbers}, as one for each class; do take their mean, as by average='macro'."
+            f"{n_numbers}, as one for each class; take their mean, as by average='macro'."
         )
     return float(value)
 

@@ -118,7 +118,7 @@ def information(arguments) -> int:
         pictures.check_not_too_many(len(set(arguments.files)))
     if arguments.looking_for is not None and len(set(arguments.files)) < 2:
         raise ValueError(
-            "`--looking-for`: expected two models or more to put in order; received 1; do name "
+            "`--looking-for`: expected two models or more to put in order; received 1; name "
             "more, or leave it out"
         )
     x = read_examples(arguments.data)

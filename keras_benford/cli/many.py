@@ -153,7 +153,7 @@ def _on_ray(paths, options, address):
     try:
         import ray
     except ImportError as error:
-        raise ImportError("`--ray` takes the package ray; do `pip install ray`") from error
+        raise ImportError("`--ray` takes the package ray; run `pip install ray`") from error
     _check_address(address)
     ray.init(
         address=None if address == "local" else address,
@@ -183,7 +183,7 @@ def _check_address(address):
     except OSError as error:
         raise ConnectionError(
             f"`--ray`: expected the address of a Ray cluster; nothing answers at {address} "
-            f"({error.strerror or error}); do start one with `ray start --head`"
+            f"({error.strerror or error}); start one with `ray start --head`"
         ) from None
 
 

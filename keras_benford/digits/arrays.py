@@ -58,8 +58,7 @@ def as_floats(values):
     # `numpy.ma` is imported as soon as it is named.
     if type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray):
         raise TypeError(
-            "expected `values` without a mask; received a masked array; "
-            "do pass `values.compressed()`"
+            "expected `values` without a mask; received a masked array; pass `values.compressed()`"
         )
     array = values if isinstance(values, np.ndarray) else _array_of(values)
     dtype = array.dtype
@@ -75,7 +74,7 @@ def as_floats(values):
             return floats
     raise TypeError(
         "expected `values` to be real numbers (float16, bfloat16, float32, float64 or integers); "
-        f"received {_described(values, dtype)}; do convert them first"
+        f"received {_described(values, dtype)}; convert them first"
     )
 
 
@@ -215,7 +214,7 @@ def _array_of(values):
     except ValueError as error:
         raise ValueError(
             "expected `values` to be a number or a list with rows of equal length; "
-            f"received {_described(values)}; do count its parts one by one and add the counts"
+            f"received {_described(values)}; count its parts one by one and add the counts"
         ) from error
     if isinstance(values, (list, tuple)) and array.dtype.kind == "f" and not _is_exact(values):
         return np.asarray(values, dtype=object)

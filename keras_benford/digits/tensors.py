@@ -79,7 +79,7 @@ def tally(values):
     if not _backends.has_64_bits() and size >= 1 << 31:
         raise ValueError(
             f"expected fewer than 2^31 values, whose counts fit an int32; received {size:,}; "
-            "do count parts of them, or set jax_enable_x64"
+            "count parts of them, or set jax_enable_x64"
         )
     array = None if large and _backends.COMPILES else _backends.host_array(tensor)
     if array is not None:
@@ -126,7 +126,7 @@ def tally_each(tensors, owner=None):
 
     Returns:
         `(n, 11)` int64 tensor: for each what `keras_benford.digits.tally` gives. Under JAX, which
-        may have no such tensors, do convert it to an array.
+        may have no such tensors; convert it to an array.
 
     Raises:
         TypeError: as `keras_benford.digits.tally`.
@@ -352,23 +352,23 @@ def _checked(values):
     if isinstance(values, KerasTensor):
         raise TypeError(
             "expected `values` to be a tensor that holds numbers; received a symbolic KerasTensor; "
-            "do count in a layer's `call` or a metric's `update_state`"
+            "count in a layer's `call` or a metric's `update_state`"
         )
     if kind in ("RaggedTensor", "SparseTensor", "IndexedSlices"):
         raise TypeError(
-            f"expected `values` to be a dense tensor; received a {kind}; do pass its values"
+            f"expected `values` to be a dense tensor; received a {kind}; pass its values"
         )
     if not (isinstance(values, Variable) or ops.is_tensor(values)):
         raise TypeError(
             "expected `values` to be numbers, an array or a tensor; "
-            f"received {kind}; do pass its weights or values"
+            f"received {kind}; pass its weights or values"
         )
     tensor = ops.convert_to_tensor(values)
     dtype = backend.standardize_dtype(tensor.dtype)
     if dtype not in (*_FLOATS, *_INTEGERS):
         raise TypeError(
             f"expected `values` of dtype {', '.join((*_FLOATS, *_INTEGERS))}; "
-            f"received a tensor of dtype {dtype}; do convert it first"
+            f"received a tensor of dtype {dtype}; convert it first"
         )
     return tensor
 

@@ -68,8 +68,8 @@ def _by_numba(engine):
         return False
     if engine == "numba" and compiled_loops() is None:
         raise ImportError(
-            "engine='numba': expected the package numba; received none that works; do "
-            "`pip install numba`, or pass engine='keras'"
+            "engine='numba': expected the package numba; received none that works; "
+            "run `pip install numba`, or pass engine='keras'"
         )
     if engine == "auto" and "keras" in sys.modules:
         from keras_benford import _backends

@@ -80,7 +80,7 @@ def neuron_entropy(
         if n_endless:
             warnings.warn(
                 f"{counted(n_endless, 'neuron has', 'neurons have')} one value for more than k = "
-                f"{k} examples, and so an entropy of -inf; do pass activations from before a "
+                f"{k} examples, and so an entropy of -inf; pass activations from before a "
                 "ReLU, or ties='jitter' or method='bins'",
                 UserWarning,
                 stacklevel=2,

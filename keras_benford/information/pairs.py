@@ -59,7 +59,7 @@ def mutual_information(
             divides them by their standard deviation, as scikit-learn does. Nearest neighbours see
             less of a neuron whose values are small beside the other's: of Gaussians with a truth
             of 0.83 it finds 0.84 where both have one scale, 0.82 where one has ten times the
-            other's, 0.60 at a hundred times. `"std"` finds 0.84 in all cases: do pass it where
+            other's, 0.60 at a hundred times. `"std"` finds 0.84 in all cases: pass it where
             scales differ by ten times and more.
         bins, edges: as for `neuron_entropy`.
         ties: for `"ksg"`, what to do about neurons of which more than k examples have the same
@@ -149,7 +149,7 @@ def _warn_of_ties(estimates, n_tied):
     if np.min(estimates, initial=0) < 0:
         warnings.warn(
             f"{counted(n_tied, 'neuron has', 'neurons have')} one value for many examples, and "
-            f"estimates as low as {np.min(estimates):.2f} nats; do pass activations from before a "
+            f"estimates as low as {np.min(estimates):.2f} nats; pass activations from before a "
             "ReLU, or ties='jitter', ties='mask' or method='bins'",
             UserWarning,
             stacklevel=4,

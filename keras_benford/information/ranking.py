@@ -120,7 +120,7 @@ def rank(
         names = [getattr(model, "name", repr(model)) for model in models]
         if len(set(names)) < len(names):
             raise ValueError(
-                f"`models`: expected different names; received {listed(names)}; do pass a dict"
+                f"`models`: expected different names; received {listed(names)}; pass a dict"
             )
         models = dict(zip(names, models, strict=True))
     if len(models) < 2:

@@ -33,11 +33,11 @@ FEW = 200
 # Two small networks on handwritten digits, means over three draws of the examples.
 _WRONG_BY_FEW = {
     "ksg": "entropy and mutual information come out too low. Two small networks had 7 to 8 % of "
-    "the mutual information of 1,000 examples on 5, 70 to 76 % on 50, 99 to 102 % on 200. Do take "
+    "the mutual information of 1,000 examples on 5, 70 to 76 % on 50, 99 to 102 % on 200. Take "
     "a thousand, and compare only what is of equally many.",
     "bins": "entropy comes out too low, and mutual information too high. Two small networks had "
     "2.9 to 3.4 times the mutual information of 1,000 examples on 50, and still 2.2 times on 200. "
-    "Do take a thousand, and compare only what is of equally many.",
+    "Take a thousand, and compare only what is of equally many.",
 }
 
 # Correlated more closely than this, in absolute value, a neuron is another one, scaled and shifted.

@@ -248,7 +248,7 @@ def _mixture(values, components):
         from sklearn.mixture import GaussianMixture
     except ImportError as error:
         raise ImportError(
-            "the mixture takes scikit-learn; do `pip install scikit-learn`, or pass components=0"
+            "the mixture takes scikit-learn; run `pip install scikit-learn`, or pass components=0"
         ) from error
     if len(values) > _MOST_PAIRS:
         values = np.random.default_rng(0).choice(values, _MOST_PAIRS, replace=False)
@@ -297,6 +297,6 @@ def _pairs(report):
 
 def _refused(error, expected, received):
     return error(
-        f"`reports`: expected {expected}; received {received}; do pass what "
+        f"`reports`: expected {expected}; received {received}; pass what "
         "`information.report` gives."
     )

@@ -140,7 +140,7 @@ def _with_layers(thing):
 
 
 def _refused(error, expected, received):
-    return error(f"`scores`: expected {expected}; received {received}; do pass what `score` gives.")
+    return error(f"`scores`: expected {expected}; received {received}; pass what `score` gives.")
 
 
 def _with_mlh(label, mlh, counts, which=""):

@@ -170,7 +170,7 @@ def _shard(path, name):
     shard = os.path.join(os.path.dirname(path), name)
     if not os.path.exists(shard):
         name = printable(name) if len(name) < 300 else f"{printable(name[:300])}…"
-        raise ValueError(f"{path}: its shard {name} is missing; do put it into the same folder")
+        raise ValueError(f"{path}: its shard {name} is missing; put it into the same folder")
     check_parts(shard)
     return shard
 
@@ -225,7 +225,7 @@ def _folder(path):
     if len(whole) == 1:
         return dataclasses.replace(_file(inside(whole[0])), path=path)
     if whole:
-        raise ValueError(f"{path}: holds several models; do pass one: {listed(whole)}")
+        raise ValueError(f"{path}: holds several models; pass one: {listed(whole)}")
     if os.path.exists(f"{path}.index"):
         return _checkpoint(path, path)
     core_ml = {"Manifest.json", "Data"} <= set(names)

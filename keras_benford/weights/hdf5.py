@@ -146,5 +146,5 @@ def _ask(path, start, length):
     try:
         answer, _, size = server.ask(request, min(SECONDS + length / 1e7, _MOST_SECONDS))
     except _isolation.LostError as error:
-        return {"error": f"no readable HDF5 file (the HDF5 library {error}); do fetch it again"}, 0
+        return {"error": f"no readable HDF5 file (the HDF5 library {error}); fetch it again"}, 0
     return answer, size
