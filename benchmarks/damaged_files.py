@@ -56,13 +56,11 @@ def make_samples(folder):
     small.save_weights(place("sharded", "m.weights.json"), max_shard_size=1e-6)
     for dtype in ("float16", "bfloat16"):
         model(dtype).save_weights(place(dtype, "m.weights.h5"))
-    compressed = place("compressed", "m.weights.h5")
-    for libver, to in (("earliest", compressed), ("latest", place("latest", "m.weights.h5"))):
-        with (
-            h5py.File(folder / "weights" / "m.weights.h5") as source,
-            h5py.File(to, "w", libver=libver) as target,
-        ):
-            copy_compressed(source, target)
+    with (
+        h5py.File(folder / "weights" / "m.weights.h5") as source,
+        h5py.File(place("latest", "m.weights.h5"), "w", libver="latest") as target,
+    ):
+        copy_anew(source, target)
     arrays = {w.path.replace("/", "."): np.asarray(w.value) for w in small.weights}
     arrays |= {"extra.weight": arrays["head.kernel"].astype(ml_dtypes.bfloat16)}
     save_file(arrays, place("safetensors", "m.safetensors"))
@@ -86,18 +84,13 @@ def undated(content):
     return file.getvalue()
 
 
-def copy_compressed(source, target):
-    """Write a group's content again, its larger arrays in chunks."""
+def copy_anew(source, target):
+    """Write a group's content again, as the target's version of HDF5 does."""
     for name, item in source.items():
         if isinstance(item, h5py.Group):
-            copy_compressed(item, target.create_group(name))
+            copy_anew(item, target.create_group(name))
             for key, value in item.attrs.items():
                 target[name].attrs[key] = value
-        elif item.ndim == 2:
-            chunks = tuple(-(-n // 2) for n in item.shape)
-            target.create_dataset(
-                name, data=item, chunks=chunks, compression=4, shuffle=True, fletcher32=True
-            )
         else:
             target[name] = item[()]
 

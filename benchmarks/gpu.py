@@ -33,8 +33,8 @@ import numpy as np
 from keras import ops
 
 from benchmarks import overhead
-from keras_benford import digits
-from keras_benford.digits import backends, tensors
+from keras_benford import _backends, digits
+from keras_benford.digits import tensors
 
 BACKEND = keras.config.backend()
 # Values that are fetched at a time, to be counted by NumPy.
@@ -130,7 +130,7 @@ def compiled_kernel(values):
 
     trace = make_fx(tensors.tally_ops, tracing_mode="fake", _allow_non_fake_inputs=True)
     # A kernel that is compiled need not go part by part.
-    with mock.patch.object(backends, "COMPILES", True):
+    with mock.patch.object(_backends, "COMPILES", True):
         graph = trace([values])
     for node in graph.graph.find_nodes(op="get_attr"):
         setattr(graph, node.target, getattr(graph, node.target).to(values.device))

@@ -24,7 +24,7 @@ def check_is_no_tf_keras(model: Any) -> None:
         if kind.__module__.startswith(("tf_keras.", "tensorflow.python.keras.")):
             raise TypeError(
                 f"`model`: expected a model of Keras 3; received {type(model).__name__} of "
-                "tf_keras (Keras 2); do make it by `keras`, without TF_USE_LEGACY_KERAS, or save "
+                "tf_keras (Keras 2); make it by `keras`, without TF_USE_LEGACY_KERAS, or save "
                 "it and pass the file to `keras_benford.score`."
             )
 

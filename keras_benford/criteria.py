@@ -151,7 +151,7 @@ def check_mlh_range(mlh_range: Any) -> tuple[float, float]:
 def _range_error(mlh_range):
     return ValueError(
         "`mlh_range`: expected two finite numbers (low, high), low < high; "
-        f"received {mlh_range!r}; do pass the MLH that maps to 0 and the one that maps to 1, "
+        f"received {mlh_range!r}; pass the MLH that maps to 0 and the one that maps to 1, "
         f"such as {MLH_RANGE}."
     )
 
@@ -162,7 +162,7 @@ def _accuracy(values):
     if outside.any():
         raise ValueError(
             f"`accuracy`: expected numbers in [0, 1]; received {values[outside].flat[0]:.9g}; "
-            "do divide a percentage by 100."
+            "divide a percentage by 100."
         )
     return values
 
@@ -173,7 +173,7 @@ def _mlh(values):
     if outside.any():
         raise ValueError(
             f"`mlh`: expected numbers in [-1, 1]; received {values[outside].flat[0]:g}; "
-            "do pass what `mlh(counts)` gives."
+            "pass what `mlh(counts)` gives."
         )
     return values
 

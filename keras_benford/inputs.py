@@ -41,7 +41,7 @@ class Given:
         if self._lost is not None:
             raise ValueError(
                 f"`{name}`: expected inputs; received a callback from a pickle, which cannot hold "
-                f"a {self._lost}; do make the callback anew."
+                f"a {self._lost}; make the callback anew."
             )
         return self.x
 
@@ -112,7 +112,7 @@ def draw(x: Any, n: int, rng: np.random.Generator, name: str = "x") -> Any:
     if hasattr(x, "__next__"):
         raise TypeError(
             f"`{name}`: expected examples; received a {type(x).__name__}, which can be read only "
-            "once; do pass arrays or a data set that can be gone through again"
+            "once; pass arrays or a data set that can be gone through again"
         )
     return _drawn(x, n, rng, name)[0]
 
@@ -138,7 +138,7 @@ def enough(x: Any, examples: int | None, seed: int) -> Any:
     drawn, n_seen = _drawn(x, n, np.random.default_rng(seed), "x")
     if examples is None and n_seen > n:
         warnings.warn(
-            f"`x`: {n:,} of {n_seen:,} examples are looked at, drawn at random; do pass `examples`"
+            f"`x`: {n:,} of {n_seen:,} examples are looked at, drawn at random; pass `examples`"
             " to say how many",
             UserWarning,
             stacklevel=3,
@@ -197,7 +197,7 @@ def _shuffled(x, rng):
 def _refuse_labels(x, name):
     if isinstance(x, tuple):
         raise TypeError(
-            f"`{name}`: expected unlabelled examples; received a tuple of {len(x)}; do pass the "
+            f"`{name}`: expected unlabelled examples; received a tuple of {len(x)}; pass the "
             "examples alone, or a list where the model has several inputs"
         )
 
@@ -218,7 +218,7 @@ def _arrays(x, name):
     parts = keras.tree.flatten(arrays)
     if not parts or any(len(part.shape) == 0 for part in parts):
         raise TypeError(
-            f"`{name}`: expected arrays of examples, or batches; received {_named(x, leaf)}; do "
+            f"`{name}`: expected arrays of examples, or batches; received {_named(x, leaf)}; "
             "pass np.array(x) of numbers, and a list or dict of arrays where the model has several "
             "inputs"
         )
@@ -254,7 +254,7 @@ def _sliceable(part):
 def _as_array(part):
     from keras import ops
 
-    from keras_benford.digits.backends import to_numpy
+    from keras_benford._backends import to_numpy
 
     sparse = _sparse(part)
     if sparse is not None:

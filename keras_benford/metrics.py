@@ -12,9 +12,9 @@ import keras
 import numpy as np
 from keras import backend, ops
 
-from keras_benford import _keras, digits, statistics
+from keras_benford import _backends, _keras, digits, statistics
 from keras_benford._keras import in_stateless_scope
-from keras_benford.digits import backends, tensors
+from keras_benford.digits import tensors
 from keras_benford.selection import NothingCountsError, Patterns, select
 
 # JAX has no integers of more than 32 bits unless told to. So a counter is two of them: these many
@@ -53,7 +53,7 @@ class MLH(keras.metrics.Metric):
     @property
     def counts(self) -> np.ndarray:
         """`(9,)` int64 array: how many of the values seen lead with the digits 1 to 9."""
-        low, high = backends.to_numpy(self._counters).astype(np.int64)
+        low, high = _backends.to_numpy(self._counters).astype(np.int64)
         return low + (high << _LOW_BITS)
 
     def update_state(self, values: Any) -> None:
@@ -142,7 +142,7 @@ class WeightsMLH(keras.metrics.Metric):
         if not isinstance(model, keras.Layer):
             raise TypeError(
                 f"`model`: expected a Keras model; received {type(model).__name__}; "
-                "do pass the model itself, as in WeightsMLH(model)."
+                "pass the model itself, as in WeightsMLH(model)."
             )
         # Held weakly: the model holds its metrics, and saving it must not walk in circles.
         self._model = weakref.ref(model)
@@ -167,7 +167,7 @@ class WeightsMLH(keras.metrics.Metric):
             # JAX asks inside a step as well, and before the callbacks that may bind it.
             if not in_stateless_scope():
                 self._warn_once(
-                    "expected a bound model; received none, as after loading one from a file; do "
+                    "expected a bound model; received none, as after loading one from a file; "
                     "call `metric.bind(model)`, or fit with a callback of keras_benford"
                 )
             return ops.cast(float("nan"), self.dtype)
@@ -183,7 +183,7 @@ class WeightsMLH(keras.metrics.Metric):
         except NothingCountsError as error:
             self._warn_once(str(error).removeprefix("`model`: ").removesuffix("."))
             return ops.cast(float("nan"), self.dtype)
-        with backends.with_64_bits():
+        with _backends.with_64_bits():
             value = _mlh_of([weight.value() for weight in selection.counted], self.model)
             return ops.cast(value, self.dtype)
 
@@ -196,7 +196,7 @@ class WeightsMLH(keras.metrics.Metric):
         return {**super().get_config(), "include": self.include, "exclude": self.exclude}
 
 
-@backends.outside_graphs
+@_backends.outside_graphs
 def _mlh_of(values, model):
     """MLH of a model's weights, a number or a tensor; NaN where one of them is not finite."""
     tallies = tensors.tally_where_they_lie(values, model)

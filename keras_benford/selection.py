@@ -27,6 +27,7 @@ import numpy as np
 
 from keras_benford import _keras
 from keras_benford._messages import listed
+from keras_benford._names import unique_paths
 
 Patterns = str | Sequence[str] | None
 
@@ -134,7 +135,7 @@ class NothingCountsError(ValueError):
         why = "; ".join(f"{listed(of_it, 3)} ({reason})" for reason, of_it in paths.items())
         super().__init__(
             f"`model`: expected weights that count; received {model_name!r}, where none does: "
-            f"{why}; do name floating-point weights to count in `include`."
+            f"{why}; name floating-point weights to count in `include`."
         )
 
 
@@ -331,28 +332,15 @@ def _weights(model):
     if not _keras.is_layer(model) or isinstance(model, type):
         raise TypeError(
             f"`model`: expected a Keras model or layer; received {type(model).__name__}; "
-            "do pass the model itself."
+            "pass the model itself."
         )
     weights = model.weights
     if not weights:
         raise ValueError(
             f"`model`: expected a built model; received {model.name!r}, which has no weights yet; "
-            "do call it on data, give it an `Input` or call `model.build(input_shape)`."
+            "call it on data, give it an `Input` or call `model.build(input_shape)`."
         )
     return weights
-
-
-def unique_paths(paths: Iterable[str]) -> list[str]:
-    """Paths of which one that occurs again gets `:2`, `:3`, …
-
-    Layers of different sub-models may bear the same name.
-    """
-    seen: dict[str, int] = {}
-    unique = []
-    for path in paths:
-        seen[path] = number = seen.get(path, 0) + 1
-        unique.append(path if number == 1 else f"{path}:{number}")
-    return unique
 
 
 def _owners(model):
@@ -377,7 +365,7 @@ def _dtype_and_value(layer, weight):
 
 
 def _chunks_of(variable):
-    from keras_benford.digits.backends import to_numpy
+    from keras_benford._backends import to_numpy
 
     return [to_numpy(variable.value)]
 
@@ -415,7 +403,7 @@ def _matching(argument, patterns, paths, model_name):
         if not isinstance(pattern, str):
             raise TypeError(
                 f"`{argument}`: expected glob patterns on weight paths; received {pattern!r}; "
-                "do pass a string such as 'conv2d/*' or a list of strings."
+                "pass a string such as 'conv2d/*' or a list of strings."
             )
         hits = [
             path

@@ -202,7 +202,7 @@ def _namespace_and_counts(counts):
     if (counts < 0).any():
         raise ValueError(
             "`counts`: expected non-negative numbers; "
-            f"received {counts.min()}; do pass what `digit_counts` gives."
+            f"received {counts.min()}; pass what `digit_counts` gives."
         )
     if counts.dtype.kind == "f":
         # NaN passes through in silence, arithmetic on infinity warns.
@@ -213,7 +213,7 @@ def _namespace_and_counts(counts):
 def _not_real(dtype):
     return TypeError(
         "`counts`: expected real numbers, the counts of the digits 1 to 9; "
-        f"received {dtype} values; do pass what `digit_counts` gives."
+        f"received {dtype} values; pass what `digit_counts` gives."
     )
 
 
@@ -221,7 +221,7 @@ def _check_last_axis(shape):
     if len(shape) == 0 or shape[-1] != 9:
         raise ValueError(
             "`counts`: expected nine entries on the last axis, for the digits 1 to 9; "
-            f"received shape {tuple(shape)}; do pass what `digit_counts` gives."
+            f"received shape {tuple(shape)}; pass what `digit_counts` gives."
         )
 
 

@@ -100,7 +100,7 @@ def test_the_accuracy_of_one_output_can_be_named():
 def test_several_accuracies_must_be_told_apart():
     x, y = two_classes()
     model = two_outputs({"a": ["accuracy"], "b": ["accuracy"]})
-    with pytest.raises(ValueError, match=r"received a_accuracy, b_accuracy; do say which"):
+    with pytest.raises(ValueError, match=r"received a_accuracy, b_accuracy; say which"):
         model.fit(x, {"a": y, "b": y}, callbacks=[kb.MLHEarlyStopping()], verbose=0)
 
 

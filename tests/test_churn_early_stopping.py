@@ -144,7 +144,7 @@ class TestWhatIsPredicted:
         def own(y_true, y_pred):
             return keras.losses.sparse_categorical_crossentropy(y_true, y_pred, from_logits=True)
 
-        with pytest.raises(ValueError, match=r"`task`: expected a loss .*received own; do pass"):
+        with pytest.raises(ValueError, match=r"`task`: expected a loss .*received own; pass"):
             histories(network(layers.Dense(2), loss=own), X, Y)
         found, outputs = histories(network(layers.Dense(2), loss=own), X, Y, task="classes")
         predicted = [each.argmax(axis=1) for each in outputs]

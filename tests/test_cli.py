@@ -237,7 +237,7 @@ class TestScore:
         monkeypatch.setitem(sys.modules, "ray", None)
         code, out, err = run("score", "a.keras", "--ray", "local")
         assert (code, out) == (2, "")
-        assert err == ("keras-benford: `--ray` takes the package ray; do `pip install ray`\n")
+        assert err == ("keras-benford: `--ray` takes the package ray; run `pip install ray`\n")
 
 
 class TestErrors:
@@ -295,7 +295,7 @@ class TestErrors:
                 ["a.keras", Deadly("a.h5"), "b.weights.h5"],
                 {"include": None, "exclude": None},
                 jobs=2,
-                advance=None,
+                track=None,
             )
         )
         assert [result.score is None for result in results] == [False, True, False]
@@ -465,7 +465,7 @@ def test_missing_matplotlib_is_told_before_any_file_is_read(run, monkeypatch, co
     monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
     code, out, err = run(*command, "gone.keras", "gone.keras")
     assert (code, out) == (2, "")
-    assert err == "keras-benford: pictures take matplotlib; do `pip install matplotlib`\n"
+    assert err == "keras-benford: pictures take matplotlib; run `pip install matplotlib`\n"
 
 
 class TestPage:

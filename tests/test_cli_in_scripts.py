@@ -127,7 +127,7 @@ def test_more_models_than_a_picture_can_tell_apart_are_refused_before_they_are_r
     code, out, err = run("plot", *(f"{i}.keras" for i in range(500)), "-o", tmp_path / "p.png")
     assert (code, out) == (2, "")
     assert err == (
-        "keras-benford: expected at most 30 models in one picture; received 500; do plot fewer, or "
+        "keras-benford: expected at most 30 models in one picture; received 500; plot fewer, or "
         "`keras-benford score`, which gives each a row\n"
     )
 

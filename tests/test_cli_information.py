@@ -14,7 +14,7 @@ from keras import layers
 from keras_benford.cli import main, options
 from keras_benford.cli.information import OPTIONS
 from keras_benford.information import rank, ranking, report
-from keras_benford.information.report import READING
+from keras_benford.information.reports import READING
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_a_single_model_cannot_be_put_in_order(run, files):
     assert (code, out) == (2, "")
     assert err == (
         "keras-benford: `--looking-for`: expected two models or more to put in order; received 1; "
-        "do name more, or leave it out\n"
+        "name more, or leave it out\n"
     )
 
 
@@ -143,7 +143,7 @@ class TestTrust:
     def test_hdf5_takes_it_and_the_help_says_why(self, run, models, x, capsys):
         code, out, err = run("first.h5")
         assert (code, out) == (2, "")
-        assert "first.h5: Keras may run code from such a file (HDF5); do pass --trust" in err
+        assert "first.h5: Keras may run code from such a file (HDF5); pass --trust" in err
         code, out, _ = run("first.h5", "--trust")
         assert (code, out) == (0, f"first.h5: {report(models['first'], x)}\n")
         with pytest.raises(SystemExit):
@@ -154,7 +154,7 @@ class TestTrust:
         shutil.copy(folder / "first.h5", folder / "hidden.keras")
         code, out, err = run("hidden.keras")
         assert (code, out) == (2, "")
-        assert "do pass --trust" in err
+        assert "pass --trust" in err
 
     @pytest.mark.parametrize("trust", [[], ["--trust"]], ids=["", "trusted"])
     def test_code_in_a_keras_file_is_not_run(self, run, folder, trust):
@@ -172,7 +172,7 @@ class TestTrust:
 @pytest.mark.parametrize(
     ("arguments", "data", "said"),
     [
-        (["first.weights.h5"], "x.npy", "received its weights only (keras-weights); do load"),
+        (["first.weights.h5"], "x.npy", "received its weights only (keras-weights); load"),
         (["gone.keras"], "x.npy", "gone.keras: No such file"),
         (["first.zip"], "x.npy", "first.zip: expected a file, with a name that ends in .keras"),
         (["cut.keras"], "x.npy", "cut.keras: "),
@@ -186,11 +186,11 @@ class TestTrust:
         (["first.keras"], "three.npy", "first.keras: expected more than k = 3 examples"),
         (["first.keras"], "words.npy", "first.keras: `x`: expected examples of shape (None, 6)"),
         (["first.keras"], "complex.npy", "complex.npy: expected an array of numbers in a .npy"),
-        (["first.keras"], "complex.npy", "received complex128 values; do save real numbers"),
-        (["first.keras"], "scalar.npy", "received a single value; do save an array of examples"),
+        (["first.keras"], "complex.npy", "received complex128 values; save real numbers"),
+        (["first.keras"], "scalar.npy", "received a single value; save an array of examples"),
         (["first.keras"], "none.npy", "received an array without values, of shape (0, 6)"),
         (["first.keras"], "dates.npy", "received datetime64[D] values"),
-        (["first.keras"], "x.csv", "received a file of another kind; do convert it: np.save("),
+        (["first.keras"], "x.csv", "received a file of another kind; convert it: np.save("),
         (["first.keras"], "x.pkl", "received a file of another kind"),
         (["first.keras"], "short.npy", "short.npy: expected an array of numbers in a .npy, or"),
         (["first.keras"], "pickled.npz", "received Python objects, which may hold code and are"),
@@ -257,7 +257,7 @@ def test_of_many_examples_a_part_is_looked_at_and_it_says_so(run, folder, models
     code, out, err = run("first.keras", "--method", "bins", data="many.npy")
     assert code == 0
     assert err == (
-        "keras-benford: many.npy: 2,000 of 2,100 examples are looked at, drawn at random; do pass "
+        "keras-benford: many.npy: 2,000 of 2,100 examples are looked at, drawn at random; pass "
         "--examples to say how many\n"
     )
     assert out == f"first.keras: {report(models['first'], many, examples=2000, method='bins')}\n"
@@ -271,7 +271,7 @@ def test_missing_packages_are_told_before_any_file_is_read(run, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", found.get)
     code, out, err = run("gone.keras", "--plot", "p.png")
     assert (code, out) == (2, "")
-    assert err == "keras-benford: pictures take scikit-learn; do `pip install scikit-learn`\n"
+    assert err == "keras-benford: pictures take scikit-learn; run `pip install scikit-learn`\n"
 
 
 def test_one_bad_file_does_not_stop_the_others(run, models, x):

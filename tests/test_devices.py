@@ -112,7 +112,8 @@ def test_the_parts_of_a_sharded_kernel_stay_where_they_are():
     code = """
 import numpy as np, jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
-from keras_benford.digits import backends, digit_counts, tally, tensors
+from keras_benford import _backends
+from keras_benford.digits import digit_counts, tally, tensors
 mesh = Mesh(np.array(jax.devices()).reshape(1, 2), ("batch", "model"))
 x = np.random.default_rng(0).standard_normal((640, 512)).astype("float32")
 specs = [P(None, "model"), P("model"), P(), P(("batch", "model"), None), P("batch", "model")]
@@ -120,7 +121,7 @@ shards = [jax.device_put(x[: 64 * (i + 1)], NamedSharding(mesh, s)) for i, s in 
 counts = np.asarray(tensors.tally_each(shards))
 np.testing.assert_array_equal(counts, [tally(x[: 64 * (i + 1)]) for i in range(len(specs))])
 np.testing.assert_array_equal(digit_counts(shards[0]), digit_counts(x[:64]))
-program = backends._counting_shards(tensors.tally_ops, mesh, tuple(specs))
+program = _backends._counting_shards(tensors.tally_ops, mesh, tuple(specs))
 text = program.lower(shards).compile().as_text()
 assert "all-reduce" in text
 for moved in ("all-gather", "all-to-all", "collective-permute"):

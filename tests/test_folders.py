@@ -135,7 +135,7 @@ class TestFolders:
         weights(tmp_path / "model.weights.h5")
         assert kb.score(tmp_path).counts.tolist() == oracle.tally(W)[:9].tolist()
         archive(tmp_path / "b.keras")
-        with pytest.raises(ValueError, match="holds several models; do pass one: b"):
+        with pytest.raises(ValueError, match="holds several models; pass one: b"):
             kb.score(tmp_path)
 
 

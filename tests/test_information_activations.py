@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_benford.information import activations
-from keras_benford.information.activations import Recorder
+from keras_benford.information.recording import Recorder
 from tests.backends import needs_tensorflow
 
 X = np.random.default_rng(0).standard_normal((50, 6)).astype("float32")
@@ -315,7 +315,7 @@ class TestRefusals:
                 ValueError,
                 r"shape \(None, 6\), as the model takes them; received \(50",
             ),
-            (X[:, :5], ValueError, r"received \(50, 5\); do pass examples, no labels"),
+            (X[:, :5], ValueError, r"received \(50, 5\); pass examples, no labels"),
             (X[:0], ValueError, "`x`: expected examples; received none"),
             (iter(()), ValueError, "`x`: expected examples; received none"),
             ([X, X[:9]], ValueError, "equally many examples; received 9, 50 of them"),
@@ -379,5 +379,5 @@ class TestRefusals:
 
         model = Compiled()
         model(X)
-        with pytest.raises(ValueError, match="none that can be seen; do choose by `layers`"):
+        with pytest.raises(ValueError, match="none that can be seen; choose by `layers`"):
             activations(model, X)

@@ -132,7 +132,7 @@ class TestAgreement:
             mutual_info_regression(values, column, n_neighbors=3, random_state=0)
             for column in values.T
         ]
-        ours = mutual_information(scaled, negative="clip", engine=engine)
+        ours = np.maximum(mutual_information(scaled, engine=engine), 0)
         off_diagonal = ~np.eye(5, dtype=bool)
         np.testing.assert_allclose(
             ours[off_diagonal], np.array(theirs)[off_diagonal], rtol=0, atol=1e-6
@@ -212,13 +212,6 @@ class TestTies:
             [False, True, False],
         ]
 
-    def test_clip_leaves_nothing_negative_and_warns_all_the_same(self):
-        values = relu(np.random.default_rng(5).standard_normal((60, 6)))
-        with pytest.warns(UserWarning, match="6 neurons"):
-            found = mutual_information(values, negative="clip")
-        assert found.min() == 0
-        assert not np.signbit(found).any()
-
     def test_small_negative_estimates_of_continuous_values_are_no_reason_to_warn(self):
         values = np.random.default_rng(6).standard_normal((100, 10))
         assert mutual_information(values).min() < 0
@@ -258,17 +251,6 @@ class TestBins:
         found = np.diag(mutual_information(values, method="bins"))
         np.testing.assert_allclose(found, neuron_entropy(values), rtol=0, atol=1e-12)
 
-    def test_miller_madow_brings_independent_neurons_closer_to_0(self, loops):
-        values = np.random.default_rng(9).integers(0, 4, (200, 20))
-        off_diagonal = ~np.eye(20, dtype=bool)
-        plain, corrected = (
-            mutual_information(values, method="bins", bins=4, correction=correction)[off_diagonal]
-            for correction in (None, "miller-madow")
-        )
-        # To the first order it takes off (4 - 1)^2 / (2 n).
-        assert (plain - corrected).mean() == pytest.approx(9 / 400, abs=1e-3)
-        assert abs(corrected.mean()) < 0.002 < plain.mean()
-
 
 class TestEntropy:
     @pytest.mark.parametrize("edges", ["shared", "neuron"])
@@ -290,14 +272,6 @@ class TestEntropy:
         for edges in ("shared", "neuron"):
             assert neuron_entropy(values, edges=edges)[1] == 0
         assert neuron_entropy(np.full(50, 0.3)) == 0
-
-    def test_miller_madow_adds_half_the_filled_bins_less_one_a_sample(self):
-        values = np.arange(100) % 7
-        plain, corrected = (
-            neuron_entropy(values, bins=7, correction=c) for c in (None, "miller-madow")
-        )
-        assert plain == pytest.approx(stats.entropy(np.bincount(values)), abs=1e-12)
-        assert corrected - plain == pytest.approx(6 / 200, abs=1e-12)
 
     @pytest.mark.parametrize("k", [1, 3, 10])
     def test_by_neighbours_is_that_of_the_density(self, k):
@@ -332,15 +306,13 @@ class TestRefusals:
             (lambda: mutual_information(np.ones((9, 2)), k=2.0), ValueError, "received 2.0"),
             (lambda: neuron_entropy(np.ones((9, 2)), bins=0), ValueError, "`bins`: expected"),
             (lambda: neuron_entropy([]), ValueError, "received (0,)"),
-            (lambda: neuron_entropy(np.ones((2, 3, 4))), ValueError, "received (2, 3, 4); do pool"),
+            (lambda: neuron_entropy(np.ones((2, 3, 4))), ValueError, "received (2, 3, 4); pool"),
             (lambda: neuron_entropy(["a"]), TypeError, "expected real numbers; received <U1"),
             (lambda: neuron_entropy(np.ones(3, complex)), TypeError, "received complex128"),
             (lambda: neuron_entropy([1.0], method="ksg"), ValueError, "expected 'bins' or 'knn'"),
             (lambda: neuron_entropy([1.0], edges="own"), ValueError, "`edges`: expected 'shared'"),
-            (lambda: neuron_entropy([1.0], correction="mm"), ValueError, "None or 'miller-madow'"),
             (lambda: mutual_information([1.0], ties="drop"), ValueError, "'jitter' or 'mask'"),
             (lambda: mutual_information([1.0], scale="max"), ValueError, "'keep' or 'std'"),
-            (lambda: mutual_information([1.0], negative="no"), ValueError, "'keep' or 'clip'"),
             (lambda: mutual_information([1.0], engine="gpu"), ValueError, "'numba' or 'keras'"),
             (
                 lambda: mutual_information(np.ones((9, 2)), np.ones((8, 2))),
@@ -363,10 +335,10 @@ class TestRefusals:
     def test_of_nan_name_neuron_and_example(self):
         values = np.ones((5, 4))
         values[3, 2] = np.nan
-        with pytest.raises(ValueError, match="received nan in neuron 2, example 3; do leave"):
+        with pytest.raises(ValueError, match="received nan in neuron 2, example 3; leave"):
             neuron_entropy(values)
 
     def test_a_missing_numba_is_named_where_it_was_asked_for(self, monkeypatch):
         monkeypatch.setattr(engines_module, "compiled_loops", lambda: None)
-        with pytest.raises(ImportError, match="do `pip install numba`, or pass engine='keras'"):
+        with pytest.raises(ImportError, match="run `pip install numba`, or pass engine='keras'"):
             mutual_information(np.random.default_rng(0).random((9, 2)), engine="numba")

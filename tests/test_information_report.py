@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from scipy import stats
 
 from keras_benford.information import (
     activations,
@@ -197,32 +196,18 @@ class TestRank:
 
     def test_takes_reports_that_are_there_already(self, models):
         reports = {name: report(model, X) for name, model in models.items()}
-        found = rank(reports, looking_for="shortcuts", accuracies=[1, 2, 3, 4])
-        expected = rank(models, X, looking_for="shortcuts", accuracies=[1, 2, 3, 4])
+        found = rank(reports, looking_for="shortcuts")
+        expected = rank(models, X, looking_for="shortcuts")
         assert found.to_json() == expected.to_json()
+        assert json.loads(found.to_json())["models"][0] == {
+            "name": found.names[0],
+            "entropy": found.entropy[0],
+            "mutual_information": found.mutual_information[0],
+        }
         with pytest.raises(ValueError, match="expected nothing beside reports; received examples"):
             rank(reports, X, looking_for="shortcuts")
         with pytest.raises(ValueError, match="expected models or reports; received both"):
             rank({**reports, "0.0": models["0.0"]}, X, looking_for="shortcuts")
-
-    def test_agrees_with_true_accuracies_or_does_not(self, models):
-        truth = {"0.0": 0.9, "0.5": 0.8, "0.8": 0.95, "0.9": 0.1}
-        found = rank(models, X, looking_for="shortcuts", layers="first", accuracies=truth)
-        assert found.accuracies.tolist() == [0.9, 0.8, 0.95, 0.1]
-        places = [4, 3, 2, 1]
-        assert found.kendall == pytest.approx(stats.kendalltau(places, found.accuracies).statistic)
-        assert found.spearman == pytest.approx(stats.spearmanr(places, found.accuracies).statistic)
-        assert found.regret == pytest.approx(0.05)
-        as_list = [truth[name] for name in models]
-        same = rank(models, X, looking_for="shortcuts", layers="first", accuracies=as_list)
-        assert same.to_dict() == found.to_dict()
-        assert "regret 0.0500" in repr(found)
-        assert json.loads(found.to_json())["models"][0] == {
-            "name": "0.0",
-            "entropy": found.entropy[0],
-            "mutual_information": found.mutual_information[0],
-            "accuracy": 0.9,
-        }
 
     @pytest.mark.parametrize(
         ("looking_for", "by", "end"),
@@ -269,29 +254,15 @@ class TestRank:
         with pytest.warns(UserWarning, match=r"a \(200 examples\), b \(400 examples\)"):
             rank(reports, looking_for="shortcuts")
 
-    def test_without_accuracies_has_no_agreement(self, models):
-        found = rank(models, X, looking_for="shortcuts")
-        assert (found.kendall, found.spearman, found.regret) == (None, None, None)
-        assert "regret" not in repr(found)
-
-    def test_has_no_agreement_where_all_are_the_same(self, models):
-        same = dict.fromkeys("abcd", mlp())
-        for given, accuracies in ((models, [0.5] * 4), (same, [0.5, 0.4, 0.3, 0.2])):
-            found = rank(given, X, looking_for="shortcuts", accuracies=accuracies)
-            assert np.isnan([found.kendall, found.spearman]).all()
-            assert found.regret == 0
-            assert json.loads(found.to_json())["spearman"] is None
-
     def test_puts_a_model_without_a_figure_last(self, models):
         dead = mlp()
         dead.set_weights([np.zeros_like(weights) for weights in dead.get_weights()])
         given = {"dead": dead, **models}
         for looking_for in ("shortcuts", "memorization"):
-            found = rank(given, X, looking_for=looking_for, accuracies=range(5))
+            found = rank(given, X, looking_for=looking_for)
             assert found.names[-1] == "dead"
             record = json.loads(found.to_json())
             assert record["models"][-1]["mutual_information"] is None
-            assert record["kendall"] is None
 
     @pytest.mark.parametrize(
         ("arguments", "error", "said"),
@@ -299,11 +270,8 @@ class TestRank:
             ({"looking_for": "overfitting"}, ValueError, "expected 'shortcuts' or 'memorization'"),
             ({"by": "mlh"}, ValueError, "'mutual_information' or 'entropy'"),
             ({"models": [mlp(name="one")]}, ValueError, "expected two or more; received 1"),
-            ({"models": [mlp(name="a"), mlp(name="a")]}, ValueError, "received a, a; do pass a d"),
+            ({"models": [mlp(name="a"), mlp(name="a")]}, ValueError, "received a, a; pass a d"),
             ({"models": ["a.keras", "b.keras"]}, TypeError, "a Keras model; received 'a.keras'"),
-            ({"accuracies": [1.0]}, ValueError, r"number for each of a, b; received \[1.0\]"),
-            ({"accuracies": {"b": 1, "c": 0}}, ValueError, r"each of a, b; received \[1.0\]"),
-            ({"accuracies": [1, np.nan]}, ValueError, r"a finite number.*; received \[1.0, nan\]"),
             ({"x": iter([X])}, TypeError, "what can be read once"),
             ({"x": None}, TypeError, "expected arrays of examples, or batches; received None"),
         ],
@@ -313,9 +281,6 @@ class TestRank:
             "one model",
             "one name",
             "files",
-            "accuracies",
-            "a name without accuracy",
-            "no accuracy",
             "generator",
             "no examples",
         ],

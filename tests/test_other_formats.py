@@ -14,8 +14,8 @@ from tests import oracle
 
 W = np.random.default_rng(5).normal(size=(8, 8)).astype("float32")
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345678\n"
-NOT_FETCHED = "a git-lfs pointer, not the file itself; do run `git lfs pull`"
-MADE_FROM = "which is not read; do pass the Keras model that it was made from"
+NOT_FETCHED = "a git-lfs pointer, not the file itself; run `git lfs pull`"
+MADE_FROM = "which is not read; pass the Keras model that it was made from"
 
 
 def weights(path):
@@ -45,16 +45,16 @@ FILES = {
     ),
     "graph.pb": (
         b"\x08\x01\x12\xde\xe4;\n\xae \x12\xfe\x1f\nD\n\x05AddV2",
-        "the graph of a SavedModel; do pass its folder",
+        "the graph of a SavedModel; pass its folder",
     ),
     "graph.bin": (
         b"\x08\x01\x12\xde\xe4;\n\xae \x12\xfe\x1f\nD\n\x05AddV2",
-        "the graph of a SavedModel; do pass its folder",
+        "the graph of a SavedModel; pass its folder",
     ),
     "m.gguf": (b"GGUF\x03\0\0\0" + bytes(50), f"a GGUF model, {MADE_FROM}"),
     "checkpoint": (
         b'model_checkpoint_path: "ckpt-5"\n',
-        "a list of TensorFlow checkpoints; do pass one of them, or their folder",
+        "a list of TensorFlow checkpoints; pass one of them, or their folder",
     ),
     "noise": (b"\x08\x00noise", "no saved model of a known format; was it truncated or encrypted?"),
 }

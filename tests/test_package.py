@@ -152,20 +152,22 @@ class TestImporting:
 
 # Modules import from lower levels, or sideways inside a package.
 LEVELS = {
-    **dict.fromkeys(["digits", "statistics", "_keras", "_messages", "_console", "_isolation"], 0),
-    **dict.fromkeys(["weights", "selection", "criteria", "context"], 1),
-    **dict.fromkeys(["predictions", "rules", "inference", "inputs"], 1),
-    **dict.fromkeys(["scoring", "information"], 2),
-    "measures": 3,
-    **dict.fromkeys(["plots", "callbacks", "metrics"], 4),
-    "cli": 5,
-    "__main__": 6,
+    **dict.fromkeys(["_keras", "_backends", "_machine", "_messages", "_console", "_isolation"], 0),
+    **dict.fromkeys(["_progress", "_json", "_names"], 0),
+    **dict.fromkeys(["digits", "statistics"], 1),
+    **dict.fromkeys(["weights", "selection", "criteria", "context"], 2),
+    **dict.fromkeys(["predictions", "rules", "inference", "inputs"], 2),
+    **dict.fromkeys(["scoring", "information"], 3),
+    "measures": 4,
+    **dict.fromkeys(["plots", "callbacks", "metrics"], 5),
+    "cli": 6,
+    "__main__": 7,
 }
-SIDEWAYS = {("callbacks", "metrics")}
+SIDEWAYS = {("callbacks", "metrics"), ("_progress", "_console")}
 # Beside the standard library and NumPy: which modules may import what when they are imported …
 AT_ONCE = {
     "keras": [
-        *("digits.tensors", "digits.backends", "information.tensors"),
+        *("_backends", "digits.tensors", "information.tensors"),
         *("metrics", "callbacks", "callbacks.*"),
     ],
     "numba": ["digits.loops", "information.loops"],
@@ -175,18 +177,17 @@ AT_ONCE = {
 # … and inside a function, when it is needed.
 WHEN_USED = {
     "keras": ["*"],
-    "tensorflow": ["digits.backends", "inference", "weights.checkpoint_reader"],
-    "jax": ["digits.backends", "inference", "callbacks.processes"],
-    "torch": ["digits.backends", "inference", "callbacks.randomness"],
+    "tensorflow": ["_backends", "inference", "weights.checkpoint_reader"],
+    "jax": ["_backends", "inference", "callbacks.processes"],
+    "torch": ["_backends", "inference", "callbacks.randomness"],
     "google": ["weights.checkpoint_reader"],
     "safetensors": ["weights.safetensors"],
     "ml_dtypes": ["weights.*"],
     "matplotlib": ["plots.*", "cli.pictures"],
     "sklearn": ["plots.neurons"],
-    "rich": ["cli.commands", "information.progress"],
+    "rich": ["_progress"],
     "ray": ["cli.many"],
     "pandas": ["scoring.results"],
-    "scipy": ["information.ranking"],
 }
 
 
@@ -305,9 +306,25 @@ class TestWheel:
         assert result == "12 symbolic_eic"
 
 
+@pytest.mark.parametrize("name", ["", *MODULES])
+def test_messages_say_what_to_do_in_plain_imperatives(name):
+    parts = ast.walk(ast.parse(SOURCES[name].read_text(encoding="utf-8")))
+    texts = [part.value for part in parts if isinstance(part, ast.Constant)]
+    assert [text for text in texts if re.search(r"[;,:] do ", str(text))] == []
+
+
 def test_every_module_is_found_by_walking_the_package():
     walked = pkgutil.walk_packages(keras_benford.__path__, "keras_benford.")
     assert sorted(m.name.removeprefix("keras_benford.") for m in walked) == MODULES
+
+
+@EVERY_MODULE
+def test_no_public_name_of_a_package_hides_a_module_in_it(name):
+    package, _, last = name.rpartition(".")
+    module, package = import_module(name), import_module(package)
+    assert getattr(package, last) is module
+    # Bound when they are first used: until then, and after, as whoever came first has it.
+    assert last not in getattr(package, "_MODULE_OF", ())
 
 
 # Not `.ci`, which runs where other things stand beside the repository.

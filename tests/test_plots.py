@@ -336,7 +336,7 @@ class TestBoth:
 
     @pytest.mark.parametrize("nothing", [[], (), {}], ids=["list", "tuple", "dict"])
     def test_nothing_is_refused(self, draw, nothing):
-        received = f"received an empty {type(nothing).__name__}; do pass"
+        received = f"received an empty {type(nothing).__name__}; pass"
         with pytest.raises(ValueError, match=rf"`scores`: expected something to draw; {received}"):
             draw(nothing)
 
@@ -372,7 +372,7 @@ class TestBoth:
     ids=["eight", "two rows", "two", "a number", "negative", "not finite"],
 )
 def test_digits_refuses_what_are_not_nine_counts(counts, received):
-    with pytest.raises(ValueError, match=rf"`scores`: expected nine .*; received {received}; do"):
+    with pytest.raises(ValueError, match=rf"`scores`: expected nine .*; received {received}; pass"):
         plots.digits(counts)
 
 

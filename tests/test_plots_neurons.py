@@ -180,8 +180,8 @@ class TestMap:
         ([], ValueError, "an empty list"),
         ({}, ValueError, "an empty dict"),
         ("model.keras", TypeError, "str"),
-        ([report([3]), "b"], TypeError, "a str in it"),
-        ({"a": None}, TypeError, "a NoneType in it"),
+        ([report([3]), "b"], TypeError, "str"),
+        ({"a": None}, TypeError, "NoneType"),
     ],
     ids=["list", "dict", "path", "path in a list", "none in a dict"],
 )

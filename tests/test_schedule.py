@@ -73,6 +73,6 @@ def test_a_value_of_another_type_is_refused(check_every):
 
 
 def test_the_integer_1_warns_whoever_meant_an_epoch():
-    with pytest.warns(UserWarning, match=r"every batch; do pass 'epoch' or 1\.0"):
+    with pytest.warns(UserWarning, match=r"every batch; pass 'epoch' or 1\.0"):
         schedule = Schedule(1)
     assert marks(schedule, 3) == [1, 2, 3]

@@ -488,7 +488,7 @@ class TestErrors:
         with pytest.raises(ValueError, match="received 'flat', where none does: ") as error:
             select(model)
         assert "bn/beta (a normalisation parameter: starts from a constant)" in str(error.value)
-        assert str(error.value).endswith("do name floating-point weights to count in `include`.")
+        assert str(error.value).endswith("; name floating-point weights to count in `include`.")
         assert len(select(model, include="*gamma").counted) == 1
 
 

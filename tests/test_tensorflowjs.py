@@ -200,13 +200,13 @@ def test_a_shard_that_is_missing_is_named(tmp_path):
     path = write(tmp_path, [([KERNEL], W.tobytes(), [50])])
     (tmp_path / "group1-shard2of2.bin").unlink()
     assert refusal(path) == (
-        "its shard group1-shard2of2.bin is missing; do put it into the same folder"
+        "its shard group1-shard2of2.bin is missing; put it into the same folder"
     )
 
 
 def test_a_shard_alone_is_told_from_a_model(tmp_path):
     dense(tmp_path)
-    message = "a shard of a TensorFlow.js model; do pass its model.json"
+    message = "a shard of a TensorFlow.js model; pass its model.json"
     assert refusal(tmp_path / "group1-shard1of1.bin") == message
 
 
@@ -216,7 +216,7 @@ def test_shards_of_another_size_are_refused(n_bytes, tmp_path):
     (tmp_path / "group1-shard1of1.bin").write_bytes(bytes(n_bytes))
     what = "fewer" if n_bytes > 216 else "more"
     assert refusal(path) == (
-        f"declares {what} bytes than the {n_bytes} of its shards; do fetch all files again"
+        f"declares {what} bytes than the {n_bytes} of its shards; fetch all files again"
     )
 
 
@@ -225,7 +225,7 @@ def test_a_shard_in_git_lfs_is_told(tmp_path):
     (tmp_path / "group1-shard1of1.bin").write_bytes(POINTER)
     assert refusal(path) == (
         "its shard group1-shard1of1.bin is a git-lfs pointer, not the file itself; "
-        "do run `git lfs pull`"
+        "run `git lfs pull`"
     )
 
 
@@ -281,7 +281,7 @@ class TestLinks:
 def test_graph_models_are_refused(content, tmp_path):
     assert refusal(dense(tmp_path, **content)) == (
         "a TensorFlow.js graph model: the constants of its graph are no longer the model's weights "
-        "(batch normalisation is folded into kernels); do pass the model that it was made from"
+        "(batch normalisation is folded into kernels); pass the model that it was made from"
     )
 
 

@@ -572,17 +572,6 @@ def big_endian(group, name, dataset):
     group.create_dataset(name, data=dataset[()], dtype=dataset.dtype.newbyteorder(">"))
 
 
-def in_chunks(**options):
-    """In chunks that no axis is a multiple of, where there are axes."""
-
-    def write(group, name, dataset):
-        chunks = tuple(max(1, 2 * n // 3) for n in dataset.shape) or None
-        filters = options if chunks else {}
-        group.create_dataset(name, data=dataset[()], dtype=dataset.dtype, chunks=chunks, **filters)
-
-    return write
-
-
 def compact(group, name, dataset):
     """In the object's header."""
     created = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
@@ -596,16 +585,8 @@ def compact(group, name, dataset):
 LAYOUTS = {
     "plain": {},
     "big-endian": {"write": big_endian},
-    "chunked": {"write": in_chunks()},
-    "gzip": {"write": in_chunks(compression="gzip")},
-    "all filters": {"write": in_chunks(compression="gzip", shuffle=True, fletcher32=True)},
-    "shuffle and checksum": {"write": in_chunks(shuffle=True, fletcher32=True)},
     "compact": {"write": compact},
     "latest": {"libver": "latest"},
-    "latest, all filters": {
-        "write": in_chunks(compression="gzip", shuffle=True, fletcher32=True),
-        "libver": "latest",
-    },
     "after a block of somebody else's": {"userblock_size": 1024},
 }
 

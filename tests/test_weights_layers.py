@@ -26,7 +26,7 @@ from keras import layers
 from safetensors.numpy import save_file
 
 import keras_benford as kb
-from keras_benford.selection import unique_paths
+from keras_benford._names import unique_paths
 from tests import oracle
 from tests.backends import array, holding, needs_tensorflow
 from tests.layer_cases import CASES

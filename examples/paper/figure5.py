@@ -26,8 +26,8 @@ import numpy as np
 
 from examples.experiments import command
 from keras_benford import BENFORD, digit_counts, mlh
+from keras_benford._machine import available_cores
 from keras_benford.context import mlh_spread
-from keras_benford.digits.arrays import available_cores
 
 MUS = (None, 0.0, 0.5)
 """Chemical potentials: None is Boltzmann-Gibbs, a number Fermi-Dirac."""

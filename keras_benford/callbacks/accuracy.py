@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from keras_benford import _keras
+from keras_benford._backends import to_numpy
 from keras_benford._messages import listed
-from keras_benford.digits.backends import to_numpy
 
 
 def flat_metrics(model):
@@ -52,13 +52,13 @@ def accuracy_key(names, wanted=None):
     if candidates:
         raise ValueError(
             "`accuracy`: expected one training accuracy, which EIC is made of; received "
-            f"{listed(candidates)}; do say which of these, as in accuracy={candidates[0]!r}, or "
+            f"{listed(candidates)}; say which of these, as in accuracy={candidates[0]!r}, or "
             'pass monitor="mlh", which needs none.'
         )
     what = "a training accuracy" if wanted is None else f"the metric {wanted!r}"
     raise ValueError(
         f"`monitor`: expected {what} in the logs, which EIC is made of; received "
-        f"{listed(names) or 'none at all'}; do compile with metrics=['accuracy'], name one of "
+        f"{listed(names) or 'none at all'}; compile with metrics=['accuracy'], name one of "
         'these as `accuracy=`, or pass monitor="mlh", which needs none.'
     )
 
@@ -152,7 +152,7 @@ def _one_number(value, key):
     if n_numbers != 1:
         raise ValueError(
             f"`accuracy`: expected a metric of one number; received {key!r}, which has "
-            f"{n_numbers}, as one for each class; do take their mean, as by average='macro'."
+            f"{n_numbers}, as one for each class; take their mean, as by average='macro'."
         )
     return float(value)
 

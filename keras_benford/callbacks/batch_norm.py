@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_benford import _keras
-from keras_benford.digits.backends import to_numpy
+from keras_benford._backends import to_numpy
 
 
 def estimate_anew(model, inputs, batch_size=256):

@@ -11,10 +11,10 @@ from typing import Any
 import keras
 
 from keras_benford import _keras
+from keras_benford._backends import to_numpy
 from keras_benford.callbacks.accuracy import flat_metrics
 from keras_benford.callbacks.evidence import Evidence
 from keras_benford.callbacks.schedule import Schedule
-from keras_benford.digits.backends import to_numpy
 from keras_benford.measures import Measure
 from keras_benford.metrics import WeightsMLH
 

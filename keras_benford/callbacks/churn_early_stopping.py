@@ -122,7 +122,7 @@ class ChurnEarlyStopping(EarlyStopping):
             if not isinstance(value, numbers.Integral) or value < lowest:
                 raise ValueError(f"`{name}`: expected {lowest} or more; received {value!r}")
         if x is None:
-            raise TypeError("`x`: expected training inputs; received None; do pass x_train")
+            raise TypeError("`x`: expected training inputs; received None; pass x_train")
         if isinstance(unseen, str) and unseen not in ("auto", _NOISY):
             raise ValueError(
                 f"`unseen`: expected inputs, 'auto', 'noisy' or None; received {unseen!r}"
@@ -197,7 +197,7 @@ class ChurnEarlyStopping(EarlyStopping):
             else:
                 warnings.warn(
                     f"`unseen`: noise makes no unseen inputs here, as {reason}. Only the training "
-                    "inputs are watched, which tells less of memorising; do pass inputs that are "
+                    "inputs are watched, which tells less of memorising; pass inputs that are "
                     "not trained on, or unseen=None to have it so without this warning.",
                     stacklevel=2,
                 )
@@ -252,7 +252,7 @@ class ChurnEarlyStopping(EarlyStopping):
             self._evidence.warn(
                 "collapsed",
                 f"nearly all predictions have been of one class for {_COLLAPSED} checks, so that "
-                "their churn tells nothing yet. Where the classes are of very different size, do "
+                "their churn tells nothing yet. Where the classes are of very different size, "
                 "pass their shares as `class_shares`.",
             )
 
@@ -261,7 +261,7 @@ class ChurnEarlyStopping(EarlyStopping):
         if self._n_checks > smoothing:
             warnings.warn(
                 f"Expected {smoothing} checks at which churn can be told; received fewer in "
-                f"{self._n_checks} checks, so no weights were the best and none are restored; do "
+                f"{self._n_checks} checks, so no weights were the best and none are restored; "
                 "look at `history`.",
                 stacklevel=3,
             )
@@ -286,6 +286,6 @@ def _shares(given):
     if not fits or not np.allclose(shares.sum(axis=-1), 1, atol=1e-3):
         raise ValueError(
             "`class_shares`: expected shares of all classes, which add up to 1; received "
-            f"{given!r}; do pass np.bincount(y) / len(y)."
+            f"{given!r}; pass np.bincount(y) / len(y)."
         )
     return shares

@@ -144,7 +144,7 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
         if record["restore"] != self.restore:
             raise ValueError(
                 f"`restore`: expected {record['restore']!r}, as the training in {self.backup_dir} "
-                f"began; received {self.restore!r}; do pass the same, or another `backup_dir`."
+                f"began; received {self.restore!r}; pass the same, or another `backup_dir`."
             )
         for name in _KEPT:
             setattr(self, name, copy.deepcopy(record[name]))
@@ -181,7 +181,7 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
             raise ValueError(
                 f"`backup_dir`: expected to go on with epoch {record['epoch'] + 1}, update "
                 f"{record['step']}; received epoch {epoch + 1}, update {self._step()}, from "
-                "another callback or as `initial_epoch`; do put `BackupAndRestore` first, or "
+                "another callback or as `initial_epoch`; put `BackupAndRestore` first, or "
                 f"remove {self.backup_dir}."
             )
 
@@ -266,7 +266,7 @@ class EarlyStopping(Checks, keras.callbacks.EarlyStopping):
     def _warn_of_no_best(self):
         warnings.warn(
             f"`monitor`: expected finite values of {self.monitor}; received none in "
-            f"{self._n_checks} checks, so no weights were the best and none are restored; do look "
+            f"{self._n_checks} checks, so no weights were the best and none are restored; look "
             "at `history`.",
             stacklevel=3,
         )
@@ -285,6 +285,6 @@ def _restore(restore, by_default, restore_best_weights):
     if restore != "last" and not restore_best_weights:
         raise ValueError(
             "`restore`: expected 'last', as `restore_best_weights` is False; received "
-            f"{restore!r}; do leave one of them out."
+            f"{restore!r}; leave one of them out."
         )
     return restore

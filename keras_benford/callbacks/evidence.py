@@ -180,7 +180,7 @@ class Evidence:
         if spread > _LARGE_SPREAD:
             warnings.warn(
                 f"MLH of {n:,} weights scatters by ± {spread:.2g} by chance, far more than "
-                "training changes it from check to check. Decisions on it are chance; do use "
+                "training changes it from check to check. Decisions on it are chance; use "
                 "ChurnEarlyStopping to stop a model as small as this.",
                 stacklevel=2,
             )
@@ -194,7 +194,7 @@ class Evidence:
                 "weights",
                 f"expected finite weights; received {tallies[:, 10].sum():,} infinite or NaN "
                 f"values in {listed(paths)}. MLH and what follows from it are NaN in the logs "
-                "while they last; do lower the learning rate or clip the gradients.",
+                "while they last; lower the learning rate or clip the gradients.",
             )
         return tallies
 
@@ -219,7 +219,7 @@ class Evidence:
             self.warn(
                 "predictions",
                 "expected finite predictions; received some that are infinite or NaN. Churn is "
-                "NaN in the logs while that lasts; do lower the learning rate or clip the "
+                "NaN in the logs while that lasts; lower the learning rate or clip the "
                 "gradients.",
             )
         return found
@@ -252,7 +252,7 @@ class Evidence:
             raise ValueError(
                 f"`{name}`: expected inputs as the model takes them"
                 f"{_shape_of(getattr(self.model, 'input_shape', None))}; received"
-                f"{_shape_of(keras.tree.map_structure(lambda a: a.shape, probe.inputs))}; do pass "
+                f"{_shape_of(keras.tree.map_structure(lambda a: a.shape, probe.inputs))}; pass "
                 f"examples, no labels, prepared as for training ({inference.reason(error)})"
             ) from error
         if self._heads.error is not None:

@@ -100,10 +100,10 @@ class Heads:
         what = "the name of one" if self._output is None else f"one of them for {self._output!r}"
         raise ValueError(
             f"`output`: expected {what}, as the model has several outputs; received "
-            f"{listed(named)}; do pass a name, or output='mean' for the mean churn of all."
+            f"{listed(named)}; pass a name, or output='mean' for the mean churn of all."
             if len(named) > 1
             else f"`output`: expected the name of an output; received {self._output!r}; the model "
-            f"has but one, {', '.join(named)}; do leave it out."
+            f"has but one, {', '.join(named)}; leave it out."
         )
 
     def _head(self, name, output):
@@ -113,7 +113,7 @@ class Heads:
             kind = getattr(output, "dtype", type(output).__name__)
             raise TypeError(
                 f"the model's output {name}: expected floating-point scores of classes or labels, "
-                f"or numbers; received {kind}; do have the model give what its loss takes."
+                f"or numbers; received {kind}; have the model give what its loss takes."
             )
         loss = _loss_of(self._model, name, list(_by_name(self._model, None) or [name]))
         kind = self._task or _kind_of(self._model, name, loss)
@@ -122,7 +122,7 @@ class Heads:
             if len(shape) < 2 or shape[-1] == 1:
                 raise ValueError(
                     f"the model's output {name}: expected scores of two classes or more, shape "
-                    f"(batch, ..., n_classes); received {shape}; do pass task='labels' for one "
+                    f"(batch, ..., n_classes); received {shape}; pass task='labels' for one "
                     "score of yes or no, or task='numbers'."
                 )
             axis = getattr(loss, "axis", -1)
@@ -189,7 +189,7 @@ def _kind_of(model, name, loss):
     if kind is None:
         raise ValueError(
             f"`task`: expected a loss that tells what the output {name} predicts; received "
-            f"{'none' if loss is None else _name_of(loss)}; do pass task='classes', 'labels' (yes "
+            f"{'none' if loss is None else _name_of(loss)}; pass task='classes', 'labels' (yes "
             "or no, each by itself) or 'numbers'."
         )
     return kind

@@ -168,7 +168,7 @@ class MLHEarlyStopping(EarlyStopping):
                 warnings.warn(
                     f"The weights of epoch {self.best_epoch + 1} come back, with a training "
                     f"accuracy of {100 * restored:.0f} %; the last ones had {100 * last:.0f} %. "
-                    f"The best {self.monitor} seems to have come too early; do look at `history`, "
+                    f"The best {self.monitor} seems to have come too early; look at `history`, "
                     "or use ChurnEarlyStopping.",
                     stacklevel=2,
                 )

@@ -9,7 +9,7 @@ import contextlib
 import keras
 
 from keras_benford import _keras
-from keras_benford.digits.backends import to_numpy
+from keras_benford._backends import to_numpy
 
 
 def all_of(model):
@@ -46,7 +46,7 @@ def built_for(model):
             if foreign:
                 raise ValueError(
                     f"`backup_dir`: expected optimizers of the model's own weights; received "
-                    f"{optimizer.name!r}, which updates {foreign[0]!r}; do make the layer of that "
+                    f"{optimizer.name!r}, which updates {foreign[0]!r}; make the layer of that "
                     "weight an attribute of the model, or leave `backup_dir` out."
                 )
             updated = [places[id(weight)] for weight in updated]
@@ -64,7 +64,7 @@ def build(model, built_for):
     if len(optimizers) != len(built_for):
         raise ValueError(
             f"`backup_dir`: expected a model with {len(built_for)} optimizers, as the training "
-            f"began with; received one with {len(optimizers)}; do make it as before."
+            f"began with; received one with {len(optimizers)}; make it as before."
         )
     for optimizer, places in zip(optimizers, built_for, strict=True):
         if places is not None:
@@ -73,7 +73,7 @@ def build(model, built_for):
             raise ValueError(
                 f"`backup_dir`: expected the optimizer {optimizer.name!r} as it was before its "
                 "first update, from which the training goes on; received one that has made some; "
-                "do make the model and its optimizers anew."
+                "make the model and its optimizers anew."
             )
 
 

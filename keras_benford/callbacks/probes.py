@@ -68,7 +68,7 @@ def noisy(probe, n, seed):
         if array.dtype.kind in "SUO":
             raise TypeError(
                 f"`unseen`: expected inputs of numbers to add noise to; received {array.dtype} "
-                "values; do pass inputs that are not trained on, or None"
+                "values; pass inputs that are not trained on, or None"
             )
         kept = "float32" if array.dtype.kind in "uib" else array.dtype
         values = array.astype("float32")

@@ -8,7 +8,7 @@ import contextlib
 import keras
 import numpy as np
 
-from keras_benford.digits.backends import to_numpy
+from keras_benford._backends import to_numpy
 
 
 def is_first_process():

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_benford.digits.backends import to_numpy
+from keras_benford._backends import to_numpy
 
 
 def random_state(model):

@@ -57,7 +57,7 @@ class Backup:
             if other == mine or (removes and other in mine.parents):
                 raise ValueError(
                     "`backup_dir`: expected a folder for this callback alone; received "
-                    f"{self.folder}, which {type(callback).__name__} uses, too; do pass each a "
+                    f"{self.folder}, which {type(callback).__name__} uses, too; pass each a "
                     "folder of its own."
                 )
 
@@ -71,7 +71,7 @@ class Backup:
         if split:
             raise ValueError(
                 "`backup_dir`: expected weights of which each process holds a copy; received some "
-                f"that are split between processes: {listed(split)}; do leave it out."
+                f"that are split between processes: {listed(split)}; leave it out."
             )
         path = self.folder / _STATE
         try:
@@ -82,19 +82,19 @@ class Backup:
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(
                 f"`backup_dir`: expected the state of a training in {path}; received something "
-                f"else ({error}); do remove that file, or pass another folder."
+                f"else ({error}); remove that file, or pass another folder."
             ) from error
         if not model.built:
             raise ValueError(
                 f"`backup_dir`: expected a built model to go on with the training in {path}; "
-                f"received {model.name!r}, which has no weights yet; do call it on data, or "
+                f"received {model.name!r}, which has no weights yet; call it on data, or "
                 "`model.build(input_shape)`, before `fit`."
             )
         for name, ours in _identity(model, monitor).items():
             if identity[name] != ours:
                 raise ValueError(
                     f"`backup_dir`: expected the state of a training with {name} {ours}; received "
-                    f"one with {identity[name]} in {path}; do pass another folder, or remove this "
+                    f"one with {identity[name]} in {path}; pass another folder, or remove this "
                     "one if that training is not to go on."
                 )
         return record

@@ -60,7 +60,7 @@ def _parse(check_every):
         if batches >= 1:
             if batches == 1:
                 warnings.warn(
-                    "`check_every=1` checks after every batch; do pass 'epoch' or 1.0 for once an "
+                    "`check_every=1` checks after every batch; pass 'epoch' or 1.0 for once an "
                     "epoch, or 'batch' to say every batch without this warning.",
                     stacklevel=6,
                 )
@@ -78,5 +78,5 @@ def _message(check_every):
     return (
         "`check_every`: expected 'epoch', 'batch', a number of batches as an integer (1 or more), "
         f"or a fraction of an epoch as a float in (0, 1]; received {check_every!r}; "
-        "do pass an integer to count batches."
+        "pass an integer to count batches."
     )

@@ -36,11 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return 0
             except (ValueError, ImportError, OSError) as error:
                 if not interrupts:
-                    _complain(" ".join(str(error).split()))
+                    complain(" ".join(str(error).split()))
                     return 2
     except KeyboardInterrupt:
         pass
-    _complain("interrupted")
+    complain("interrupted")
     return 130
 
 
@@ -96,7 +96,8 @@ def _discard_the_rest():
         os.dup2(nowhere, file.fileno())
 
 
-def _complain(line):
+def complain(line: str) -> None:
+    """Say something on standard error, in a line."""
     from keras_benford._messages import printable
 
     print(f"keras-benford: {printable(line)}", file=sys.stderr)

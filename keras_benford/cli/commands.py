@@ -6,14 +6,14 @@ import contextlib
 import dataclasses
 import io
 import math
-import sys
 import warnings
 
+from keras_benford._machine import available_cores
 from keras_benford._messages import printable
-from keras_benford.cli import output
+from keras_benford._progress import progress_bar
+from keras_benford.cli import complain, output
 from keras_benford.cli.files import expand
 from keras_benford.cli.many import score_many
-from keras_benford.digits.arrays import available_cores
 
 _SORTED_BY = {
     "mlh": lambda part: part.mlh,
@@ -82,7 +82,7 @@ def describe(arguments) -> int:
         found.append(about)
         if "error" in about:
             errors += 1
-            _complain(about["error"])
+            complain(about["error"])
         elif arguments.format == "table":
             print_description(about, output.console_for_tables())
     if arguments.format == "json":
@@ -118,13 +118,13 @@ def information(arguments) -> int:
         pictures.check_not_too_many(len(set(arguments.files)))
     if arguments.looking_for is not None and len(set(arguments.files)) < 2:
         raise ValueError(
-            "`--looking-for`: expected two models or more to put in order; received 1; do name "
+            "`--looking-for`: expected two models or more to put in order; received 1; name "
             "more, or leave it out"
         )
     x = read_examples(arguments.data)
     x, line = draw_examples(x, arguments.data, arguments.examples, arguments.seed)
     if line is not None:
-        _complain(line)
+        complain(line)
     options = {name: getattr(arguments, name) for name in OPTIONS}
     reports, errors = {}, {}
     for path in dict.fromkeys(arguments.files):
@@ -132,7 +132,7 @@ def information(arguments) -> int:
             reports[path] = report_on(path, x, trust=arguments.trust, **options)
         except (ValueError, OSError, ImportError) as error:
             errors[path] = str(error)
-            _complain(errors[path])
+            complain(errors[path])
     ranking = None
     if arguments.looking_for is not None and len(reports) > 1:
         from keras_benford.information import rank
@@ -179,45 +179,24 @@ def _results(arguments, paths):
     """The results of all files, in their order, with a progress bar and errors on stderr."""
     patterns = {"include": arguments.include, "exclude": arguments.exclude}
     results = []
-    with _progress(len(paths)) as (advance, done):
+    # A bar of one file's values, or of many files.
+    many = len(paths) > 1
+    what = "scoring {task.completed:.0f} of {task.total:.0f} files" if many else "scoring"
+    with progress_bar(what) as track:
+        done = track(len(paths)) if many else lambda: None
         for result in score_many(
             paths,
             patterns,
             jobs=arguments.jobs or available_cores(),
             ray=arguments.ray,
-            advance=advance,
+            track=track,
         ):
             results.append(result)
             done()
     for result in results:
         if result.error is not None:
-            _complain(result.error)
+            complain(result.error)
     return results
-
-
-@contextlib.contextmanager
-def _progress(n_files):
-    """Two functions to call: one as values of a single file are read, one when a file is done."""
-    if not sys.stderr.isatty():
-        yield None, lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("scoring", total=n_files)
-
-        def advance(n_read, n_values):
-            progress.update(task, total=n_values, advance=n_read)
-
-        def done():
-            if n_files > 1:
-                progress.advance(task)
-                finished = progress.tasks[0].completed
-                progress.update(task, description=f"{finished:.0f} of {n_files} files")
-
-        yield advance if n_files == 1 else None, done
 
 
 @contextlib.contextmanager
@@ -270,13 +249,9 @@ def _checks(results, arguments):
     for result in results:
         file = printable(result.file)
         if lowest is not None and result.score is not None and not result.score.mlh >= lowest:
-            _complain(f"{file}: MLH {result.score.mlh:.6f} lies below {lowest:g}")
+            complain(f"{file}: MLH {result.score.mlh:.6f} lies below {lowest:g}")
             yield 3
         if arguments.fail_on_nonfinite and result.nonfinite:
-            _complain(f"{file}: {result.nonfinite:,} of the counted values are infinite or NaN")
+            complain(f"{file}: {result.nonfinite:,} of the counted values are infinite or NaN")
             yield 4
     yield 0
-
-
-def _complain(line):
-    print(f"keras-benford: {printable(line)}", file=sys.stderr)

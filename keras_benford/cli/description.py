@@ -41,7 +41,7 @@ def print_description(about: dict[str, Any], console: Any) -> None:
     rows = [
         {
             "array": array["path"],
-            "shape": "×".join(map(str, array["shape"])) or "scalar",
+            "shape": tables.shape_text(array["shape"]),
             "dtype": array["dtype"],
             "values": f"{array['size']:,}",
             "what it is": array["kind"] + (" (guessed)" if array["guessed"] else ""),

@@ -77,7 +77,7 @@ def read_examples(path: str) -> Any:
                 wrong = _wrong_in_archive(path)
                 found = None if wrong else dict(np.load(path, allow_pickle=False))
             else:
-                wrong = "a file of another kind; do convert it: np.save('x.npy', array), where "
+                wrong = "a file of another kind; convert it: np.save('x.npy', array), where "
                 wrong += "np.loadtxt('x.csv', delimiter=',') gives the array of a .csv"
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: there is no such file") from None
@@ -86,7 +86,7 @@ def read_examples(path: str) -> Any:
     except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         wrong = f"a damaged file ({error!s:.200})"
     except MemoryError:
-        wrong = "more than fits into memory; do save fewer examples"
+        wrong = "more than fits into memory; save fewer examples"
     if wrong:
         raise ValueError(
             f"{path}: expected an array of numbers in a .npy, or arrays in a .npz; received {wrong}"
@@ -115,7 +115,7 @@ def draw_examples(x: Any, path: str, examples: int | None, seed: int) -> tuple[A
     if examples is None and n > inputs.EXAMPLES:
         examples = inputs.EXAMPLES
         line = (
-            f"{path}: {examples:,} of {n:,} examples are looked at, drawn at random; do pass "
+            f"{path}: {examples:,} of {n:,} examples are looked at, drawn at random; pass "
             "--examples to say how many"
         )
     try:
@@ -147,11 +147,11 @@ def _wrong_in_header(file):
         of_version = np.lib.format.read_array_header_2_0
     shape, _, dtype = of_version(file)
     if dtype.hasobject:
-        return "Python objects, which may hold code and are never loaded; do save numbers"
+        return "Python objects, which may hold code and are never loaded; save numbers"
     if dtype.kind not in "fiubUS":  # text is for models that take it
-        return f"{dtype} values; do save real numbers"
+        return f"{dtype} values; save real numbers"
     if not shape:
-        return "a single value; do save an array of examples, (n, ...)"
+        return "a single value; save an array of examples, (n, ...)"
     if 0 in shape:
         return f"an array without values, of shape {shape}"
     return None
@@ -165,12 +165,12 @@ def _load(path, trust):
         raise ValueError(f"{path}: expected a file, with a name that ends in .keras")
     if kind not in ("keras", "keras-legacy"):
         raise ValueError(
-            f"{path}: expected a whole model in .keras; received its weights only ({kind}); do "
+            f"{path}: expected a whole model in .keras; received its weights only ({kind}); "
             "load it in Python, and call `information.report`"
         )
     if kind == "keras-legacy" and not trust:
         raise ValueError(
-            f"{path}: Keras may run code from such a file (HDF5); do pass --trust if you know who "
+            f"{path}: Keras may run code from such a file (HDF5); pass --trust if you know who "
             "made it, or have it saved as .keras"
         )
     import keras
@@ -179,6 +179,6 @@ def _load(path, trust):
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # of many classes, as the configuration may go wrong anywhere
         raise ValueError(
-            f"{path}: Keras cannot load it ({' '.join(str(error).split())[:300]}); do load it in "
+            f"{path}: Keras cannot load it ({' '.join(str(error).split())[:300]}); load it in "
             "Python, where its own classes and functions are known, and call `information.report`"
         ) from error

@@ -23,7 +23,7 @@ from keras_benford._messages import printable
 from keras_benford.digits import streams
 from keras_benford.scoring import Score, score_file
 
-Advance = Callable[[int, int], None] | None
+Track = Callable[[int], Callable[[int], None]] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +42,10 @@ class Result:
     nonfinite: int = 0
 
 
-def score_one(path: str, options: dict, advance: Advance = None) -> Result:
+def score_one(path: str, options: dict, track: Track = None) -> Result:
     """The result of one file; `options` go to `score_file`."""
     try:
-        found = score_file(path, **options, advance=advance)
+        found = score_file(path, **options, track=track)
     except FileNotFoundError:
         return Result(path, error=one_line(path, "there is no such file or folder"))
     except OSError as error:
@@ -60,7 +60,7 @@ def score_one(path: str, options: dict, advance: Advance = None) -> Result:
 
 
 def score_many(
-    paths: Sequence[str], patterns: dict, *, jobs: int, ray: str | None = None, advance: Advance
+    paths: Sequence[str], patterns: dict, *, jobs: int, ray: str | None = None, track: Track
 ) -> Iterator[Result]:
     """The results of all files, in their order.
 
@@ -69,12 +69,12 @@ def score_many(
         patterns: `include` and `exclude` of `score`.
         jobs: how many cores to use: processes, or threads for a single file.
         ray: the address of a Ray cluster to use instead, `"local"` for one on this machine.
-        advance: for a single file, told how many values were read and of how many.
+        track: for a single file, see `score_file`.
     """
     if ray is not None:
         yield from _on_ray(paths, patterns | {"threads": 1}, ray)
     elif len(paths) == 1:
-        yield score_one(paths[0], patterns | {"threads": jobs}, advance)
+        yield score_one(paths[0], patterns | {"threads": jobs}, track)
     else:
         jobs = min(jobs, len(paths))
         # Each process loads numba once for all its files.
@@ -153,7 +153,7 @@ def _on_ray(paths, options, address):
     try:
         import ray
     except ImportError as error:
-        raise ImportError("`--ray` takes the package ray; do `pip install ray`") from error
+        raise ImportError("`--ray` takes the package ray; run `pip install ray`") from error
     _check_address(address)
     ray.init(
         address=None if address == "local" else address,
@@ -183,7 +183,7 @@ def _check_address(address):
     except OSError as error:
         raise ConnectionError(
             f"`--ray`: expected the address of a Ray cluster; nothing answers at {address} "
-            f"({error.strerror or error}); do start one with `ray start --head`"
+            f"({error.strerror or error}); start one with `ray start --head`"
         ) from None
 
 

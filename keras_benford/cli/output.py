@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_benford._console import ANY_WIDTH, PlainConsole, encodable, encoding_of
+from keras_benford._json import without_nan
 from keras_benford._messages import printable
 from keras_benford.cli.many import Result
 from keras_benford.scoring import Comparison, Score, tables
@@ -193,7 +194,7 @@ def _criteria(score, accuracy):
     if accuracy is None:
         return {}
     found = {kind.name: value for kind, value in criteria_of(score, accuracy)}
-    return {"accuracy": accuracy} | {k: None if v != v else v for k, v in found.items()}
+    return {"accuracy": accuracy} | without_nan(found)
 
 
 def criteria_of(score: Score, accuracy: float | None) -> list[tuple[Any, float]]:

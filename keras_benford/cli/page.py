@@ -107,7 +107,7 @@ def _section(name, score, accuracy, with_picture):
     rows = [
         [
             tables.marked_path(layer),
-            tables.shape(layer),
+            tables.shape_text(layer.shape),
             *tables.figures(layer).values(),
         ]
         for layer in score.layers

@@ -62,14 +62,14 @@ def check_installed(packages: Mapping[str, str] = FOR_SCORES) -> None:
     """Name the first of these modules that is not installed, in an ImportError."""
     for module, package in packages.items():
         if importlib.util.find_spec(module) is None:
-            raise ImportError(f"pictures take {package}; do `pip install {package}`")
+            raise ImportError(f"pictures take {package}; run `pip install {package}`")
 
 
 def check_not_too_many(n: int) -> None:
     """Say before long work that so many models in one picture could not be told apart."""
     if n > _MOST:
         raise ValueError(
-            f"expected at most {_MOST} models in one picture; received {n:,}; do plot fewer, or "
+            f"expected at most {_MOST} models in one picture; received {n:,}; plot fewer, or "
             "`keras-benford score`, which gives each a row"
         )
 

@@ -5,14 +5,12 @@ of 16 bits have so few patterns that a table holds the class of each.
 """
 
 import functools
-import importlib
-import os
 import sys
-import warnings
 from typing import Any
 
 import numpy as np
 
+from keras_benford import _machine
 from keras_benford.digits.objects import floats_of_objects
 from keras_benford.digits.table import (
     DIGIT_OF_CLASS,
@@ -61,8 +59,7 @@ def as_floats(values):
     # `numpy.ma` is imported as soon as it is named.
     if type(values) is not np.ndarray and isinstance(values, np.ma.MaskedArray):
         raise TypeError(
-            "expected `values` without a mask; received a masked array; "
-            "do pass `values.compressed()`"
+            "expected `values` without a mask; received a masked array; pass `values.compressed()`"
         )
     array = values if isinstance(values, np.ndarray) else _array_of(values)
     dtype = array.dtype
@@ -78,7 +75,7 @@ def as_floats(values):
             return floats
     raise TypeError(
         "expected `values` to be real numbers (float16, bfloat16, float32, float64 or integers); "
-        f"received {_described(values, dtype)}; do convert them first"
+        f"received {_described(values, dtype)}; convert them first"
     )
 
 
@@ -208,28 +205,9 @@ def _loops(array):
     return compiled_loops() if array.size >= least else None
 
 
-@functools.cache
-def compiled_loops(module="keras_benford.digits.loops"):
-    """A module of numba's loops, or None where numba is missing or does not work."""
-    try:
-        return importlib.import_module(module)
-    except (ImportError, AttributeError, OSError, RuntimeError, SystemError) as error:
-        # These are what numba raises beside a NumPy it does not know, without its library, or
-        # without a place for its cache. All works without it, only not as fast.
-        if getattr(error, "name", None) != "numba":
-            warnings.warn(
-                f"numba is installed but does not work, it goes on without it: {error}",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-        return None
-
-
-def available_cores():
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def compiled_loops():
+    """The module of numba's loops, or None where numba is missing or does not work."""
+    return _machine.compiled_loops("keras_benford.digits.loops")
 
 
 def _array_of(values):
@@ -238,7 +216,7 @@ def _array_of(values):
     except ValueError as error:
         raise ValueError(
             "expected `values` to be a number or a list with rows of equal length; "
-            f"received {_described(values)}; do count its parts one by one and add the counts"
+            f"received {_described(values)}; count its parts one by one and add the counts"
         ) from error
     if isinstance(values, (list, tuple)) and array.dtype.kind == "f" and not _is_exact(values):
         return np.asarray(values, dtype=object)

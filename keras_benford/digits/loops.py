@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
-from keras_benford.digits.arrays import available_cores
+from keras_benford._machine import available_cores
 from keras_benford.digits.moments import BLOCK, LANES
 from keras_benford.digits.table import N_CLASSES, float32_table, float64_table
 

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from keras import KerasTensor, Variable, backend, ops
 
-from keras_benford.digits import arrays, backends
+from keras_benford import _backends
+from keras_benford.digits import arrays
 from keras_benford.digits.table import (
     DIGIT_OF_CLASS,
     N_CLASSES,
@@ -54,20 +55,20 @@ _FLOATS = ("float16", "bfloat16", "float32", "float64")
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32")
 
 
-@backends.outside_graphs
+@_backends.outside_graphs
 def leading_digits(values):
     """Leading digits of a tensor: uint8, same shape. See `keras_benford.digits`."""
     tensor = _as_tensor(values)
-    array = backends.host_array(tensor)
+    array = _backends.host_array(tensor)
     if array is not None:
         return ops.convert_to_tensor(arrays.leading_digits(arrays.as_floats(array)))
-    with backends.with_64_bits():
+    with _backends.with_64_bits():
         column = ops.reshape(_as_floats(tensor), (-1, 1))
         digits = ops.take(ops.convert_to_tensor(DIGIT_OF_CLASS), _classes(column), axis=0)
         return ops.reshape(digits, ops.shape(tensor))
 
 
-@backends.outside_graphs
+@_backends.outside_graphs
 def tally(values):
     """Counts of digits 1 to 9, zeros and non-finite values of a tensor: `(11,)` integers.
 
@@ -76,22 +77,22 @@ def tally(values):
     tensor = _as_tensor(values)
     size = _static_size(tensor)
     large = size is not None and size >= _WORTH_COMPILING
-    if not backends.has_64_bits() and size >= 1 << 31:
+    if not _backends.has_64_bits() and size >= 1 << 31:
         raise ValueError(
             f"expected fewer than 2^31 values, whose counts fit an int32; received {size:,}; "
-            "do count parts of them, or set jax_enable_x64"
+            "count parts of them, or set jax_enable_x64"
         )
-    array = None if large and backends.COMPILES else backends.host_array(tensor)
+    array = None if large and _backends.COMPILES else _backends.host_array(tensor)
     if array is not None:
         counts = arrays.tally(arrays.as_floats(array))
     else:
         counts = (tally_each if large else tally_ops)([tensor])[0]
-    if not backends.has_64_bits():
+    if not _backends.has_64_bits():
         return ops.cast(counts, "int32")
     return ops.convert_to_tensor(counts)
 
 
-@backends.outside_graphs
+@_backends.outside_graphs
 def tally_where_they_lie(tensors, owner):
     """Tally each of several tensors: as arrays if all lie in the host's memory, else compiled.
 
@@ -112,7 +113,7 @@ def tally_where_they_lie(tensors, owner):
     return np.stack([arrays.tally(arrays.as_floats(array)) for array in in_memory])
 
 
-@backends.outside_graphs
+@_backends.outside_graphs
 def tally_each(tensors, owner=None):
     """Tally each of several tensors, by one compiled call.
 
@@ -126,7 +127,7 @@ def tally_each(tensors, owner=None):
 
     Returns:
         `(n, 11)` int64 tensor: for each what `keras_benford.digits.tally` gives. Under JAX, which
-        may have no such tensors, do convert it to an array.
+        may have no such tensors; convert it to an array.
 
     Raises:
         TypeError: as `keras_benford.digits.tally`.
@@ -142,7 +143,7 @@ def tally_each(tensors, owner=None):
     tensors = [_as_tensor(tensor) for tensor in tensors]
     if not tensors:
         return tally_ops(tensors)
-    return _program(owner, backends.compiled_count, tally_ops, _signature(tensors))(tensors)
+    return _program(owner, _backends.compiled_count, tally_ops, _signature(tensors))(tensors)
 
 
 def tally_ops(tensors):
@@ -159,7 +160,7 @@ def tally_ops(tensors):
     """
     if not tensors:
         return ops.convert_to_tensor(np.zeros((0, 11), "int64"))
-    with backends.with_64_bits():
+    with _backends.with_64_bits():
         tensors = [_as_floats(_as_tensor(tensor)) for tensor in tensors]
         groups = _groups(tensors)
         counts = ops.concatenate(
@@ -187,7 +188,7 @@ def moments_each(tensors, owner=None):
         `(n, 2)` tensor, float64 if one of them is, else float32; NaN where no value is finite.
     """
     tensors = [_as_tensor(tensor) for tensor in tensors]
-    return _program(owner, backends.compiled, _moments_ops, _signature(tensors))(tensors)
+    return _program(owner, _backends.compiled, _moments_ops, _signature(tensors))(tensors)
 
 
 def host_array(values):
@@ -195,7 +196,7 @@ def host_array(values):
 
     It shares the tensor's memory where it can.
     """
-    return backends.host_array(_checked(values))
+    return _backends.host_array(_checked(values))
 
 
 def _moments_ops(tensors):
@@ -264,7 +265,7 @@ def _count_alone(tensor):
     """Class counts `(1, 12)` of one tensor, of which only the tail is copied."""
     flat = ops.reshape(tensor, (-1,))
     size = ops.shape(flat)[0]
-    if not backends.COMPILES and size > _POOL:
+    if not _backends.COMPILES and size > _POOL:
         # Every operation writes its result down: a part at a time bounds the memory for that.
         return sum(_count_alone(flat[at : at + _POOL]) for at in range(0, size, _POOL))
     n_blocks, rest = size // _BLOCK, size % _BLOCK
@@ -354,23 +355,23 @@ def _checked(values):
     if isinstance(values, KerasTensor):
         raise TypeError(
             "expected `values` to be a tensor that holds numbers; received a symbolic KerasTensor; "
-            "do count in a layer's `call` or a metric's `update_state`"
+            "count in a layer's `call` or a metric's `update_state`"
         )
     if kind in ("RaggedTensor", "SparseTensor", "IndexedSlices"):
         raise TypeError(
-            f"expected `values` to be a dense tensor; received a {kind}; do pass its values"
+            f"expected `values` to be a dense tensor; received a {kind}; pass its values"
         )
     if not (isinstance(values, Variable) or ops.is_tensor(values)):
         raise TypeError(
             "expected `values` to be numbers, an array or a tensor; "
-            f"received {kind}; do pass its weights or values"
+            f"received {kind}; pass its weights or values"
         )
     tensor = ops.convert_to_tensor(values)
     dtype = backend.standardize_dtype(tensor.dtype)
     if dtype not in (*_FLOATS, *_INTEGERS):
         raise TypeError(
             f"expected `values` of dtype {', '.join((*_FLOATS, *_INTEGERS))}; "
-            f"received a tensor of dtype {dtype}; do convert it first"
+            f"received a tensor of dtype {dtype}; convert it first"
         )
     return tensor
 

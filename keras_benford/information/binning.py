@@ -13,15 +13,13 @@ import numpy as np
 from keras_benford.information.values import check_option
 
 EDGES = ("shared", "neuron")
-CORRECTIONS = (None, "miller-madow")
 
 
-def check_binning(bins: Any, edges: Any, correction: Any) -> None:
+def check_binning(bins: Any, edges: Any) -> None:
     """Raise a ValueError where an option makes no sense."""
     if not isinstance(bins, (int, np.integer)) or isinstance(bins, bool) or bins < 1:
         raise ValueError(f"`bins`: expected an integer of 1 or more; received {bins!r}")
     check_option("edges", edges, EDGES)
-    check_option("correction", correction, CORRECTIONS)
 
 
 def codes(values: np.ndarray, bins: int, edges: str, span: tuple | None = None) -> np.ndarray:
@@ -50,32 +48,27 @@ def _codes(values, bins, low, high):
     return np.searchsorted(inner, values, side="right")
 
 
-def entropies(coded: np.ndarray, bins: int, correction: str | None) -> np.ndarray:
+def entropies(coded: np.ndarray, bins: int) -> np.ndarray:
     """Entropies of neurons in nats: `(n_neurons, n_samples)` codes to `(n_neurons,)`."""
     n_neurons, n_samples = coded.shape
     offsets = bins * np.arange(n_neurons)[:, None]
     counts = np.bincount((coded + offsets).ravel(), minlength=bins * n_neurons)
     counts = counts.reshape(n_neurons, bins)
     terms = (counts * np.log(np.maximum(counts, 1))).sum(axis=1)
-    return of_terms(terms, (counts > 0).sum(axis=1), n_samples, correction)
+    return of_terms(terms, n_samples)
 
 
-def of_terms(terms: Any, cells: Any, n_samples: int, correction: str | None) -> Any:
-    """Entropies in nats, from sums of n ln(n) and numbers of cells that are not empty.
-
-    The Miller-Madow correction is what the plug-in estimate lacks on average, to the first order:
-    (cells - 1) / (2 n_samples).
-    """
-    plug_in = np.log(n_samples) - terms / n_samples
-    return plug_in + (cells - 1) / (2 * n_samples) if correction else plug_in
+def of_terms(terms: Any, n_samples: int) -> Any:
+    """Entropies in nats, from sums of n ln(n)."""
+    return np.log(n_samples) - terms / n_samples
 
 
 def joint_terms(
     bases: np.ndarray, others: np.ndarray, bins: int, symmetric: bool, advance: Callable
-) -> tuple[np.ndarray, np.ndarray]:
+) -> np.ndarray:
     """What `loops.joint_terms` gives, by sorting, where numba is missing."""
     n, m, n_samples = len(bases), len(others), bases.shape[1]
-    terms, cells = np.zeros((n, m)), np.zeros((n, m), np.int64)
+    terms = np.zeros((n, m))
     for i in range(n):
         first = i if symmetric else 0
         pairs = np.sort(bases[i] * bins + others[first:], axis=1)
@@ -85,6 +78,5 @@ def joint_terms(
         counts = np.diff(np.append(places, pairs.size))
         owners = places // n_samples
         terms[i, first:] = np.bincount(owners, counts * np.log(counts), m - first)
-        cells[i, first:] = np.bincount(owners, minlength=m - first)
         advance()
-    return terms, cells
+    return terms

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_benford.digits import arrays
+from keras_benford import _machine
 from keras_benford.information import binning
 
 ENGINES = ("auto", "numba", "keras")
@@ -42,8 +42,8 @@ def sum_of_psi(values: list, k: int, psi: np.ndarray, engine: str, track: Callab
     return found + np.triu(found, 1).T if within else found
 
 
-def joint_terms(coded: list, bins: int, track: Callable) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of n ln(n) over the cells of joint histograms, and how many cells are not empty.
+def joint_terms(coded: list, bins: int, track: Callable) -> np.ndarray:
+    """Sums of n ln(n) over the cells of joint histograms.
 
     Args:
         coded: one `(n, n_samples)` array of codes, for pairs j >= i within it, or two.
@@ -51,7 +51,7 @@ def joint_terms(coded: list, bins: int, track: Callable) -> tuple[np.ndarray, np
         track: as for `sum_of_psi`.
 
     Returns:
-        Two `(n, m)` arrays, float64 and int64.
+        `(n, m)` float64.
     """
     module = compiled_loops() or binning
     advance = track(len(coded[0]))
@@ -60,7 +60,7 @@ def joint_terms(coded: list, bins: int, track: Callable) -> tuple[np.ndarray, np
 
 def compiled_loops():
     """The module of numba's loops, or None where numba is missing or does not work."""
-    return arrays.compiled_loops("keras_benford.information.loops")
+    return _machine.compiled_loops("keras_benford.information.loops")
 
 
 def _by_numba(engine):
@@ -68,12 +68,12 @@ def _by_numba(engine):
         return False
     if engine == "numba" and compiled_loops() is None:
         raise ImportError(
-            "engine='numba': expected the package numba; received none that works; do "
-            "`pip install numba`, or pass engine='keras'"
+            "engine='numba': expected the package numba; received none that works; "
+            "run `pip install numba`, or pass engine='keras'"
         )
     if engine == "auto" and "keras" in sys.modules:
-        from keras_benford.digits import backends
+        from keras_benford import _backends
 
-        if backends.has_gpu():
+        if _backends.has_gpu():
             return False
     return compiled_loops() is not None

@@ -29,7 +29,6 @@ def neuron_entropy(
     method: str = "bins",
     bins: int = 100,
     edges: str = "shared",
-    correction: str | None = None,
     k: int = 3,
     ties: str = "keep",
     seed: int = 0,
@@ -47,7 +46,6 @@ def neuron_entropy(
         bins: number of bins.
         edges: `"shared"` for bins from the least to the largest of all values, as published;
             `"neuron"` for bins of each neuron's own, which do not mind its scale.
-        correction: None, or `"miller-madow"` for the bias of the histogram.
         k: which neighbour.
         ties: for `"knn"`, what to do about equal values: `"keep"`; or `"jitter"`, to add noise of
             about 1e-10.
@@ -61,7 +59,7 @@ def neuron_entropy(
     Raises:
         TypeError, ValueError: where the values or an option make no sense.
 
-    Source: arXiv 2210.09404; Kozachenko and Leonenko (1987); Miller (1955).
+    Source: arXiv 2210.09404; Kozachenko and Leonenko (1987).
 
     Example:
 
@@ -71,7 +69,7 @@ def neuron_entropy(
     """
     check_option("method", method, METHODS)
     check_option("ties", ties, TIES)
-    binning.check_binning(bins, edges, correction)
+    binning.check_binning(bins, edges)
     array = as_values(values)
     if method == "knn":
         check_neighbour(k, len(array))
@@ -82,13 +80,13 @@ def neuron_entropy(
         if n_endless:
             warnings.warn(
                 f"{counted(n_endless, 'neuron has', 'neurons have')} one value for more than k = "
-                f"{k} examples, and so an entropy of -inf; do pass activations from before a "
+                f"{k} examples, and so an entropy of -inf; pass activations from before a "
                 "ReLU, or ties='jitter' or method='bins'",
                 UserWarning,
                 stacklevel=2,
             )
     else:
-        found = binning.entropies(binning.codes(array, bins, edges), bins, correction)
+        found = binning.entropies(binning.codes(array, bins, edges), bins)
     return float(found[0]) if is_single(values) else found
 
 

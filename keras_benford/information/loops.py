@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
-from keras_benford.digits.arrays import available_cores
+from keras_benford._machine import available_cores
 
 LANES = 32
 # Examples that are visited between two looks at whether it is enough.
@@ -89,22 +89,20 @@ def joint_terms(bases, others, bins, symmetric, advance):
         advance: as for `sum_of_psi`.
 
     Returns:
-        `(n, m)` float64, the sum of n ln(n) over the cells of each pair's histogram, and `(n, m)`
-        int64, how many cells are not empty.
+        `(n, m)` float64, the sum of n ln(n) over the cells of each pair's histogram.
     """
     n_samples = bases.shape[1]
     counts = np.arange(n_samples + 1.0)
     terms = counts * np.log(np.maximum(counts, 1))
     sums = np.zeros((len(bases), len(others)))
-    cells = np.zeros(sums.shape, np.int64)
 
     def one(i):
         first = i if symmetric else 0
-        _joint(bases[i], others, first, bins, np.diff(terms), sums[i], cells[i])
+        _joint(bases[i], others, first, bins, np.diff(terms), sums[i])
         advance()
 
     _by_threads(one, len(bases))
-    return sums, cells
+    return sums
 
 
 def _by_threads(function, n):
@@ -118,19 +116,18 @@ def _by_threads(function, n):
 
 
 @numba.njit(nogil=True, cache=True)
-def _joint(base, others, first, bins, increments, sums, cells):
+def _joint(base, others, first, bins, increments, sums):
     histogram = np.zeros(bins * bins, np.int64)
     for j in range(first, len(others)):
-        total, filled = 0.0, 0
+        total = 0.0
         for i in range(len(base)):
             cell = np.uintp(base[i] * bins + others[j, i])
             count = histogram[cell]
             total += increments[count]
-            filled += count == 0
             histogram[cell] = count + 1
         for i in range(len(base)):
             histogram[np.uintp(base[i] * bins + others[j, i])] = 0
-        sums[j], cells[j] = total, filled
+        sums[j] = total
 
 
 @functools.cache

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from keras_benford._json import without_nan
 from keras_benford._messages import counted, listed, printable
-from keras_benford.information.report import Report, report
-from keras_benford.information.values import check_option, number
+from keras_benford.information.reports import Report, report
+from keras_benford.information.values import check_option
 
 LOOKING_FOR = ("shortcuts", "memorization")
 MEASURES = ("mutual_information", "entropy")
@@ -39,7 +40,6 @@ class Ranking:
         mutual_information: `(n_models,)` mean mutual information of each in nats, likewise.
         looking_for: the fault that was looked for.
         by: the measure that they are ranked by.
-        accuracies: `(n_models,)` true accuracies in that order, where they were given; else None.
         warning: what keeps the figures from being compared; None where nothing does.
     """
 
@@ -48,7 +48,6 @@ class Ranking:
     mutual_information: np.ndarray
     looking_for: str
     by: str
-    accuracies: np.ndarray | None = None
     warning: str | None = None
 
     @property
@@ -56,45 +55,16 @@ class Ranking:
         """`(n_models,)` of the measure that they are ranked by, in that order."""
         return getattr(self, self.by)
 
-    @property
-    def kendall(self) -> float | None:
-        """Kendall's tau-b of the ranking with the true accuracies; None without them.
-
-        NaN where they or the figures are all the same, or a model has no figure.
-        """
-        return self._agreement("kendalltau")
-
-    @property
-    def spearman(self) -> float | None:
-        """Spearman's rho of the ranking with the true accuracies; None without them.
-
-        NaN as for `kendall`.
-        """
-        return self._agreement("spearmanr")
-
-    @property
-    def regret(self) -> float | None:
-        """How much accuracy the first model lacks against the best one; None without accuracies."""
-        if self.accuracies is None:
-            return None
-        return float(self.accuracies.max() - self.accuracies[0])
-
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain dicts, lists, strings and numbers; what is undefined is None."""
-        of_models = {
-            "entropy": self.entropy,
-            "mutual_information": self.mutual_information,
-            **({} if self.accuracies is None else {"accuracy": self.accuracies}),
-        }
+        of_models = {"entropy": self.entropy, "mutual_information": self.mutual_information}
         return {
             "looking_for": self.looking_for,
             "by": self.by,
             "warning": self.warning,
-            "kendall": number(self.kendall),
-            "spearman": number(self.spearman),
-            "regret": self.regret,
             "models": [
-                {"name": name, **{key: number(float(each[i])) for key, each in of_models.items()}}
+                {"name": name}
+                | without_nan({key: float(each[i]) for key, each in of_models.items()})
                 for i, name in enumerate(self.names)
             ],
         }
@@ -108,17 +78,6 @@ class Ranking:
 
         return tables.text_of_ranking(self)
 
-    def _agreement(self, name):
-        if self.accuracies is None:
-            return None
-        from scipy import stats
-
-        sign = 1 if HIGH_IS_GOOD[self.looking_for, self.by] else -1
-        promise = sign * self.figures
-        if 0 in (np.ptp(promise), np.ptp(self.accuracies)):
-            return np.nan
-        return float(getattr(stats, name)(promise, self.accuracies).statistic)
-
 
 def rank(
     models: Mapping[str, Any] | Sequence[Any],
@@ -126,7 +85,6 @@ def rank(
     *,
     looking_for: str,
     by: str = "mutual_information",
-    accuracies: Any = None,
     **options: Any,
 ) -> Ranking:
     """Rank models by what their neurons tell, without a label.
@@ -144,8 +102,6 @@ def rank(
             Reports need none.
         looking_for: the fault that a good model does not have: `"shortcuts"` or `"memorization"`.
         by: the measure to rank by: `"mutual_information"` or `"entropy"`.
-        accuracies: true accuracies where they are known, in the order of the models or as a dict by
-            name, to see how well the ranking does.
         options: as for `report`.
 
     Returns:
@@ -153,8 +109,8 @@ def rank(
         examples, are ranked with a warning: their figures cannot be compared.
 
     Raises:
-        ValueError, TypeError: as `report`; where there are fewer than two models, two of one name,
-            or not as many accuracies.
+        ValueError, TypeError: as `report`; where there are fewer than two models, or two of one
+            name.
 
     Source: arXiv 2210.09404, section 5.
     """
@@ -164,15 +120,13 @@ def rank(
         names = [getattr(model, "name", repr(model)) for model in models]
         if len(set(names)) < len(names):
             raise ValueError(
-                f"`models`: expected different names; received {listed(names)}; do pass a dict"
+                f"`models`: expected different names; received {listed(names)}; pass a dict"
             )
         models = dict(zip(names, models, strict=True))
     if len(models) < 2:
         raise ValueError(f"`models`: expected two or more; received {len(models)}")
     if hasattr(x, "__next__"):
         raise TypeError("`x`: expected examples for each model; received what can be read once")
-    if accuracies is not None:
-        accuracies = _in_order(accuracies, list(models))
     are_reports = [isinstance(model, Report) for model in models.values()]
     if all(are_reports) and (x is not None or options):
         raise ValueError("`x`: expected nothing beside reports; received examples or options")
@@ -197,7 +151,6 @@ def rank(
         mutual_information=figures["mutual_information"][order],
         looking_for=looking_for,
         by=by,
-        accuracies=None if accuracies is None else accuracies[order],
         warning=warning,
     )
 
@@ -219,16 +172,3 @@ def _unlike(reports):
                 "ones cannot be compared, and their order tells nothing"
             )
     return None
-
-
-def _in_order(accuracies, names):
-    """`(n_models,)` float64: the true accuracy of each model."""
-    if isinstance(accuracies, Mapping):
-        accuracies = [accuracies[name] for name in names if name in accuracies]
-    found = np.asarray(accuracies, np.float64)
-    if found.shape != (len(names),) or not np.isfinite(found).all():
-        raise ValueError(
-            f"`accuracies`: expected a finite number for each of {listed(names)}; received "
-            f"{found.tolist()}"
-        )
-    return found

@@ -8,7 +8,7 @@ from rich.table import Table
 from keras_benford._console import TextConsole
 from keras_benford._messages import counted, listed, printable
 from keras_benford.information.ranking import HIGH_IS_GOOD, Ranking
-from keras_benford.information.report import READING, Report
+from keras_benford.information.reports import READING, Report
 
 
 def text_of_report(report: Report, *, reading: bool = True) -> str:
@@ -53,24 +53,16 @@ def text_of_report(report: Report, *, reading: bool = True) -> str:
 
 
 def text_of_ranking(ranking: Ranking) -> str:
-    """Which model is the best, a row for each, the best first, and how well the ranking does."""
+    """Which model is the best, and a row for each, the best first."""
     title = f"by {ranking.by.replace('_', ' ')}, looking for {ranking.looking_for}"
     table = Table("place", "model")
     columns = {"entropy": ranking.entropy, "mutual information": ranking.mutual_information}
-    if ranking.accuracies is not None:
-        columns["accuracy"] = ranking.accuracies
     for column in columns:
         table.add_column(column, justify="right")
     for i, name in enumerate(ranking.names):
         figures = (f"{values[i]:.4f}" for values in columns.values())
         table.add_row(f"{i + 1:,}", printable(name), *figures)
-    lines = []
-    if ranking.accuracies is not None:
-        lines.append(
-            f"Kendall's tau-b {ranking.kendall:.3f}, Spearman's rho {ranking.spearman:.3f}, "
-            f"regret {ranking.regret:.4f}"
-        )
-    return _text(f"{_best(ranking)}\n{title}", table, lines)
+    return _text(f"{_best(ranking)}\n{title}", table, [])
 
 
 def _best(ranking):

@@ -10,7 +10,7 @@ import functools
 import numpy as np
 from keras import ops
 
-from keras_benford.digits import backends
+from keras_benford import _backends
 
 # Steps in one pass over the arrays, times arrays that are kept: what the compiler has between steps
 # stays in registers.
@@ -33,17 +33,17 @@ def sum_of_psi(columns, pairs, k, psi, advance):
         `(n,)` float64: for each pair the means over the examples of `psi(count + 1)`, added.
     """
     n_samples = columns.shape[1]
-    values = _VALUES_ON_GPU if backends.has_gpu() else _VALUES_ON_CPU
+    values = _VALUES_ON_GPU if _backends.has_gpu() else _VALUES_ON_CPU
     # A power of two for few pairs, so that there are not many programs.
     width = min(1 << (len(pairs) - 1).bit_length(), max(1, values // n_samples))
     program, found = _program(n_samples, k), []
-    with backends.with_64_bits():
+    with _backends.with_64_bits():
         columns, psi = (ops.convert_to_tensor(values, "float64") for values in (columns, psi))
         for first in range(0, len(pairs), width):
             block = pairs[first : first + width]
             # As many as before, so that there is one program.
             indices = np.resize(block, (width, 2)).astype("int32")
-            result = backends.to_numpy(program([columns, ops.convert_to_tensor(indices), psi]))
+            result = _backends.to_numpy(program([columns, ops.convert_to_tensor(indices), psi]))
             found.append(result[: len(block)])
             advance(len(block))
     return np.concatenate(found)
@@ -51,7 +51,7 @@ def sum_of_psi(columns, pairs, k, psi, advance):
 
 @functools.lru_cache(maxsize=16)
 def _program(n_samples, k):
-    return backends.compiled(functools.partial(_sum_of_psi, n_samples=n_samples, k=k))
+    return _backends.compiled(functools.partial(_sum_of_psi, n_samples=n_samples, k=k))
 
 
 def _sum_of_psi(tensors, *, n_samples, k):

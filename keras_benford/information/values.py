@@ -28,12 +28,12 @@ def as_values(values: Any, name: str = "values") -> np.ndarray:
     array = np.asarray(getattr(values, "values", values))
     if array.dtype.kind not in "fiu" and array.dtype.name != "bfloat16":
         raise TypeError(
-            f"`{name}`: expected real numbers; received {array.dtype}; do pass the activations of "
+            f"`{name}`: expected real numbers; received {array.dtype}; pass the activations of "
             "neurons, one column each"
         )
     if array.ndim not in (1, 2) or not array.size:
         raise ValueError(
-            f"`{name}`: expected shape (n_samples, n_neurons); received {array.shape}; do pool or "
+            f"`{name}`: expected shape (n_samples, n_neurons); received {array.shape}; pool or "
             "flatten what a neuron has more than one value of"
         )
     array = (array if array.ndim == 2 else array[:, None]).astype(np.float64)
@@ -43,7 +43,7 @@ def as_values(values: Any, name: str = "values") -> np.ndarray:
         of_layer = f" (layer {layers[neuron]})" if layers is not None else ""
         raise NotFiniteError(
             f"`{name}`: expected finite numbers; received {array[example, neuron]} in neuron "
-            f"{neuron}{of_layer}, example {example}; do leave such examples out, or look for where "
+            f"{neuron}{of_layer}, example {example}; leave such examples out, or look for where "
             "the model overflows"
         )
     return array
@@ -67,7 +67,7 @@ def check_neighbour(k: Any, n_samples: int) -> None:
         raise ValueError(f"`k`: expected an integer of 1 or more; received {k!r}")
     if n_samples <= k:
         raise ValueError(
-            f"expected more than k = {k} examples; received {n_samples}; do pass more, hundreds "
+            f"expected more than k = {k} examples; received {n_samples}; pass more, hundreds "
             "for an estimate worth the name"
         )
 
@@ -90,8 +90,3 @@ def most_tied(values: np.ndarray) -> np.ndarray:
     (places,) = np.nonzero(starts.T.ravel())
     lengths = np.diff(np.append(places, ordered.size))
     return np.maximum.reduceat(lengths, np.flatnonzero(places % len(values) == 0))
-
-
-def number(value: Any) -> Any:
-    """The value as JSON has it: None in place of a NaN."""
-    return None if isinstance(value, float) and np.isnan(value) else value

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from keras_benford.information import report
-from keras_benford.information.activations import Recorder
+from keras_benford.information.recording import Recorder
 from keras_benford.information.values import NotFiniteError
 from keras_benford.inputs import Given
 from keras_benford.measures.base import Measure

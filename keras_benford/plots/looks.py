@@ -5,7 +5,12 @@ where they cover no data.
 """
 
 import textwrap
-from collections import Counter
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+
+from keras_benford._names import told_apart
 
 # Black is left to what others are held against; colours repeat before markers, hatches and dashes
 # do, so thirty look different.
@@ -38,14 +43,33 @@ def legend_above(ax, handles, labels):
         text.set(text=label, parse_math=False)
 
 
-def told_apart(names):
-    """The names, with ` (2)` and so on behind one that was there before; None stays."""
-    seen: Counter[str | None] = Counter()
-    labels = []
-    for name in names:
-        seen[name] += 1
-        labels.append(name if name is None or seen[name] == 1 else f"{name} ({seen[name]})")
-    return labels
+def by_label(things, is_one, refused):
+    """Each thing to draw, with its label; None where it has none.
+
+    Args:
+        things: one of them; or several, as a list or tuple, or as a dict by label.
+        is_one: tells whether a list, tuple or dict is itself one of them.
+        refused: gives the error: of its class, what was expected, and what was received.
+    """
+    several = isinstance(things, (list, tuple, Mapping))
+    if several and len(things) == 0:
+        raise refused(ValueError, "something to draw", f"an empty {type(things).__name__}")
+    if not several or is_one(things):
+        return [(_name(things), things)]
+    if isinstance(things, Mapping):
+        return [(str(label), thing) for label, thing in things.items()]
+    return list(zip(told_apart(map(_name, things), "{} ({})"), things, strict=True))
+
+
+def are_numbers(thing):
+    """Whether this is an array of one axis, a list or a tuple, of real numbers."""
+    if isinstance(thing, np.ndarray):
+        return thing.ndim == 1 and thing.dtype.kind in "iuf"
+    return isinstance(thing, (list, tuple)) and len(thing) > 0 and isinstance(thing[0], Real)
+
+
+def _name(thing):
+    return getattr(thing, "name", None) or getattr(thing, "path", None)
 
 
 def new_axes():

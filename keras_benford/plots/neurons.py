@@ -5,7 +5,6 @@ Source: Bansal et al., arXiv 2210.09404.
 
 import itertools
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -45,7 +44,10 @@ def entropy(reports: Any, *, accuracies: Sequence[float] | None = None, ax: Any 
 
     Source: arXiv 2210.09404.
     """
-    drawn = [(label, _by_layer(report)) for label, report in _by_label(reports, _is_one)]
+    drawn = [
+        (label, _by_layer(report))
+        for label, report in looks.by_label(reports, _are_by_layer, _refused)
+    ]
     if accuracies is not None and len(accuracies) != len(drawn):
         raise ValueError(
             f"`accuracies`: expected one for each of {len(drawn)} reports; received "
@@ -90,7 +92,10 @@ def mutual_information(reports: Any, *, components: int = 2, ax: Any = None) -> 
 
     Source: arXiv 2210.09404.
     """
-    drawn = [(label, _pairs(report)) for label, report in _by_label(reports, _is_pairs)]
+    drawn = [
+        (label, _pairs(report))
+        for label, report in looks.by_label(reports, looks.are_numbers, _refused)
+    ]
     curves = [_mixture(values, components) for _, values in drawn]
     on = looks.new_axes() if ax is None else ax
     ends = [np.quantile(values, (0.001, 0.999)) for _, values in drawn]
@@ -243,7 +248,7 @@ def _mixture(values, components):
         from sklearn.mixture import GaussianMixture
     except ImportError as error:
         raise ImportError(
-            "the mixture takes scikit-learn; do `pip install scikit-learn`, or pass components=0"
+            "the mixture takes scikit-learn; run `pip install scikit-learn`, or pass components=0"
         ) from error
     if len(values) > _MOST_PAIRS:
         values = np.random.default_rng(0).choice(values, _MOST_PAIRS, replace=False)
@@ -257,48 +262,21 @@ def _mixture(values, components):
     return density
 
 
-def _by_label(reports, is_one):
-    """Each thing to draw, with its label; None where it has none."""
-    if is_one(reports):
-        return [(getattr(reports, "name", None), reports)]
-    if not isinstance(reports, (list, tuple, Mapping)):
-        raise _refused(TypeError, "a `Report`, or several", type(reports).__name__)
-    if len(reports) == 0:
-        raise _refused(ValueError, "something to draw", f"an empty {type(reports).__name__}")
-    if isinstance(reports, Mapping):
-        pairs = [(str(label), thing) for label, thing in reports.items()]
-    else:
-        names = looks.told_apart(getattr(thing, "name", None) for thing in reports)
-        pairs = list(zip(names, reports, strict=True))
-    for _, thing in pairs:
-        if not is_one(thing):
-            raise _refused(TypeError, "a `Report`, or several", f"a {type(thing).__name__} in it")
-    return pairs
-
-
 def _is_report(thing):
     return all(hasattr(thing, name) for name in ("activations", "entropy", "pairs"))
 
 
-def _is_one(thing):
-    """Whether it is a report, or entropies by layer."""
+def _are_by_layer(thing):
+    """Whether these are entropies by layer."""
     is_mapping = isinstance(thing, Mapping) and len(thing) > 0
-    return _is_report(thing) or (is_mapping and all(map(_are_numbers, thing.values())))
-
-
-def _is_pairs(thing):
-    return _is_report(thing) or _are_numbers(thing)
-
-
-def _are_numbers(thing):
-    if isinstance(thing, np.ndarray):
-        return thing.ndim == 1 and thing.dtype.kind in "iuf"
-    return isinstance(thing, (list, tuple)) and len(thing) > 0 and isinstance(thing[0], Real)
+    return is_mapping and all(map(looks.are_numbers, thing.values()))
 
 
 def _by_layer(report):
-    if not _is_report(report):
+    if _are_by_layer(report):
         return {str(name): np.asarray(values) for name, values in report.items()}
+    if not _is_report(report):
+        raise _refused(TypeError, "a `Report`, or several", type(report).__name__)
     of = report.activations.layers
     ends = np.flatnonzero(of[1:] != of[:-1]) + 1
     starts = [0, *ends.tolist(), len(of)]
@@ -306,7 +284,12 @@ def _by_layer(report):
 
 
 def _pairs(report):
-    pairs = report.pairs if _is_report(report) else np.asarray(report)
+    if _is_report(report):
+        pairs = report.pairs
+    elif looks.are_numbers(report):
+        pairs = np.asarray(report)
+    else:
+        raise _refused(TypeError, "a `Report`, or several", type(report).__name__)
     if len(pairs) == 0:
         raise _refused(ValueError, "pairs of neurons that are not dead", "none")
     return pairs
@@ -314,6 +297,6 @@ def _pairs(report):
 
 def _refused(error, expected, received):
     return error(
-        f"`reports`: expected {expected}; received {received}; do pass what "
+        f"`reports`: expected {expected}; received {received}; pass what "
         "`information.report` gives."
     )

@@ -56,7 +56,7 @@ def history(values: Any, *, restored_epoch: int | None = None, axes: Any = None)
     if not any(key in values for key in known):
         raise ValueError(
             f"`values`: expected one of {', '.join(known)}; received "
-            f"{', '.join(values) or 'no keys'}; do fit with a callback of keras_benford."
+            f"{', '.join(values) or 'no keys'}; fit with a callback of keras_benford."
         )
     if axes is None:
         _, axes = plt.subplots(2, 1, sharex=True, figsize=(7, 6), layout="constrained")
@@ -130,7 +130,7 @@ def information_history(values: Any, *, axes: Any = None) -> Any:
         if not is_mapping or not all(key in one for key in _INFORMATION):
             raise ValueError(
                 f"`values`: expected {' and '.join(_INFORMATION)}; received "
-                f"{', '.join(one) if is_mapping else type(one).__name__}; do fit with an "
+                f"{', '.join(one) if is_mapping else type(one).__name__}; fit with an "
                 "InformationMonitor."
             )
     if axes is None:

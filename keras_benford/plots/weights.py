@@ -1,7 +1,5 @@
 """Scores to pictures: the leading digits of weights, and MLH by layer."""
 
-from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -32,7 +30,10 @@ def digits(scores: Any, *, ax: Any = None) -> Any:
 
     Source: arXiv 2102.03313, Fig. 2.
     """
-    drawn = [(label, _counts(thing)) for label, thing in _by_label(scores)]
+    drawn = [
+        (label, _counts(thing))
+        for label, thing in looks.by_label(scores, looks.are_numbers, _refused)
+    ]
     on = looks.new_axes() if ax is None else ax
     positions = np.arange(1, 10)
     width = 0.8 / len(drawn)
@@ -84,7 +85,10 @@ def layers(scores: Any, *, ax: Any = None) -> Any:
 
     Source: arXiv 2102.03313, Fig. 6.
     """
-    drawn = [(label, _with_layers(thing)) for label, thing in _by_label(scores)]
+    drawn = [
+        (label, _with_layers(thing))
+        for label, thing in looks.by_label(scores, looks.are_numbers, _refused)
+    ]
     on = looks.new_axes() if ax is None else ax
     paths = [[s.path.removeprefix(f"{score.name}/") for s in score.layers] for _, score in drawn]
     aligned = all(p == paths[0] for p in paths)
@@ -115,24 +119,6 @@ def layers(scores: Any, *, ax: Any = None) -> Any:
     return on
 
 
-def _by_label(scores):
-    """Each thing to draw, with its label; None where it has none."""
-    if isinstance(scores, (list, tuple, Mapping)) and len(scores) == 0:
-        raise _refused(ValueError, "something to draw", f"an empty {type(scores).__name__}")
-    if isinstance(scores, Mapping):
-        return [(str(label), thing) for label, thing in scores.items()]
-    # A list of numbers is one thing: counts.
-    is_list = isinstance(scores, (list, tuple)) and not all(isinstance(s, Real) for s in scores)
-    things = scores if is_list else [scores]
-    return list(zip(looks.told_apart(map(_name, things)), things, strict=True))
-
-
-def _name(thing):
-    if not hasattr(thing, "counts"):
-        return None
-    return getattr(thing, "name", None) or getattr(thing, "path", None)
-
-
 def _counts(thing):
     counts = np.asarray(getattr(thing, "counts", thing))
     if counts.dtype.kind not in "iuf":
@@ -154,7 +140,7 @@ def _with_layers(thing):
 
 
 def _refused(error, expected, received):
-    return error(f"`scores`: expected {expected}; received {received}; do pass what `score` gives.")
+    return error(f"`scores`: expected {expected}; received {received}; pass what `score` gives.")
 
 
 def _with_mlh(label, mlh, counts, which=""):

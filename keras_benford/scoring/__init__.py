@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from keras_benford import weights as stored
+from keras_benford._machine import available_cores
 from keras_benford._messages import printable
 from keras_benford.digits import streams
-from keras_benford.digits.arrays import available_cores
 from keras_benford.scoring.comparison import Comparison, compare
 from keras_benford.scoring.results import LayerScore, Score
 from keras_benford.selection import Patterns, Weight, select, select_stored
@@ -73,10 +73,11 @@ def count(weights: Sequence[Weight], model: Any = None) -> np.ndarray:
     Returns:
         `(n_weights, 11)` int64, see `keras_benford.digits.tally`.
     """
-    from keras_benford.digits import backends, tensors
+    from keras_benford import _backends
+    from keras_benford.digits import tensors
 
     values = [weight.value() for weight in weights]
-    return backends.to_numpy(tensors.tally_where_they_lie(values, model))
+    return _backends.to_numpy(tensors.tally_where_they_lie(values, model))
 
 
 def score_file(
@@ -85,14 +86,14 @@ def score_file(
     include: Patterns = None,
     exclude: Patterns = None,
     threads: int | None = None,
-    advance: Callable[[int, int], None] | None = None,
+    track: Callable[[int], Callable[[int], None]] | None = None,
     compiled: bool | None = None,
 ) -> Score:
     """`score` of a saved model.
 
     Args:
         path, include, exclude, threads: as for `score`.
-        advance: told how many values were read since it was last called, and of how many in all.
+        track: told how many values are to be read, gives a function that is told of those read.
         compiled: whether to count by numba where it is installed; by default if the file is so
             large that loading numba pays.
     """
@@ -100,7 +101,8 @@ def score_file(
     try:
         selection = select_stored(model.arrays, model.name, include=include, exclude=exclude)
         n_values = sum(math.prod(weight.shape) for weight in selection.counted)
-        chunks = [_watched(weight.value(), advance, n_values) for weight in selection.counted]
+        advance = track(n_values) if track is not None else lambda n_read: None
+        chunks = [_watched(weight.value(), advance) for weight in selection.counted]
         summaries = _summaries(chunks, n_values, threads, compiled)
     except ValueError as error:
         text = str(error).removeprefix("`model`: ").removeprefix(f"{model.path}: ")
@@ -120,7 +122,8 @@ def _summaries(chunks, n_values, threads, compiled=None):
 
 def _summaries_of_tensors(model, weights, threads):
     """A `streams.Summary` of each weight, computed on the device where it lies."""
-    from keras_benford.digits import backends, tensors
+    from keras_benford import _backends
+    from keras_benford.digits import tensors
 
     in_memory, elsewhere = {}, {}
     for i, weight in enumerate(weights):
@@ -134,8 +137,8 @@ def _summaries_of_tensors(model, weights, threads):
     chunks = map(_chunks, in_memory.values())
     summaries = dict(zip(in_memory, _summaries(chunks, n_values, threads), strict=True))
     if elsewhere:
-        tallies = backends.to_numpy(tensors.tally_each(elsewhere.values(), model))
-        moments = backends.to_numpy(tensors.moments_each(elsewhere.values(), model))
+        tallies = _backends.to_numpy(tensors.tally_each(elsewhere.values(), model))
+        moments = _backends.to_numpy(tensors.moments_each(elsewhere.values(), model))
         for i, tally, (mean, std) in zip(elsewhere, tallies, moments.tolist(), strict=True):
             summaries[i] = streams.Summary(tally, mean, std)
     return [summaries[i] for i in range(len(weights))]
@@ -147,11 +150,10 @@ def _chunks(array):
         yield flat[at : at + streams.CHUNK]
 
 
-def _watched(chunks, advance, n_values):
+def _watched(chunks, advance):
     for chunk in chunks:
         yield chunk
-        if advance is not None:
-            advance(chunk.size, n_values)
+        advance(chunk.size)
 
 
 def _score(name, selection, summaries, kind=None):

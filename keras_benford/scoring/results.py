@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from keras_benford import context, statistics
+from keras_benford._json import without_nan
 from keras_benford.scoring.reading import Reading, read
 from keras_benford.selection import Skipped
 
@@ -131,7 +131,7 @@ class LayerScore(_Counted):
         about = {"path": self.path, "shape": list(self.shape), "dtype": self.dtype}
         moments = {"mean": self.mean, "std": self.std}
         marks = {"guessed": self.guessed, "frozen": self.frozen}
-        return _without_nan(about | self._figures() | moments | marks)
+        return without_nan(about | self._figures() | moments | marks)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -166,7 +166,7 @@ class Score(_Counted):
         return {
             "model": self.name,
             "format": self.format,
-            **_without_nan(self._figures()),
+            **without_nan(self._figures()),
             "looks": self.reading.looks,
             "reading": str(self.reading),
             "layers": [layer.to_dict() for layer in self.layers],
@@ -201,10 +201,3 @@ class Score(_Counted):
         from keras_benford.scoring import tables
 
         return tables.text_of(self)
-
-
-def _without_nan(figures):
-    return {
-        key: None if isinstance(value, float) and math.isnan(value) else value
-        for key, value in figures.items()
-    }

@@ -39,7 +39,7 @@ def table_of_layers(score: Score, width: int) -> Table:
     rows = [
         {
             "weight": marked_path(layer),
-            "shape": shape(layer),
+            "shape": shape_text(layer.shape),
             **figures(layer),
         }
         for layer in score.layers
@@ -118,9 +118,9 @@ def figures(part: Any) -> dict[str, str]:
     return {column: show(part) for column, show in FIGURES.items()}
 
 
-def shape(layer: Any) -> str:
+def shape_text(shape: Sequence[int]) -> str:
     """A shape as `3×3×64`."""
-    return "×".join(map(str, layer.shape)) or "scalar"
+    return "×".join(map(str, shape)) or "scalar"
 
 
 def text_of(score: Score) -> str:

@@ -11,7 +11,8 @@ import os
 from collections.abc import Iterator
 
 from keras_benford.weights.arrays import StoredArray
-from keras_benford.weights.formats import StoredModel, open_model
+from keras_benford.weights.formats import open_model
+from keras_benford.weights.models import StoredModel
 
 __all__ = ["StoredArray", "StoredModel", "iter_weights", "open_model"]
 

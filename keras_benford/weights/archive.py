@@ -75,7 +75,7 @@ def read_archive(path: str) -> Archive:
             return _weights(path, archive, config)
     except _DAMAGED as error:
         # Among them what zipfile says of encryption and of compression that it does not know.
-        raise ValueError(f"{path}: no whole zip archive ({error}); do fetch it again") from None
+        raise ValueError(f"{path}: no whole zip archive ({error}); fetch it again") from None
 
 
 def parse_json(path: str, text: bytes, what: str) -> Any:
@@ -95,7 +95,7 @@ def _check_names(path, archive):
     if "data.pkl" in {name.rpartition("/")[2] for name in names}:
         raise ValueError(
             f"{path}: a PyTorch file, which holds a pickle that could run code; "
-            "do save the weights as .safetensors"
+            "save the weights as .safetensors"
         )
     parts = [name.split("/") for name in names]
     strange = [
@@ -113,7 +113,7 @@ def _check_names(path, archive):
     if "model.weights.npz" in names:
         raise ValueError(
             f"{path}: its weights are pickled NumPy objects, which could run code; "
-            "do load it where you trust it and save it anew"
+            "load it where you trust it and save it anew"
         )
     missing = {CONFIG, WEIGHTS} - set(names)
     if missing:

@@ -45,7 +45,7 @@ def arrays_of(prefix: str) -> list[StoredArray]:
     if importlib.util.find_spec("tensorflow") is None:
         raise ImportError(
             "reading a TensorFlow checkpoint takes TensorFlow; "
-            "do `pip install tensorflow`, or save the model as .keras"
+            "run `pip install tensorflow`, or save the model as .keras"
         )
     variables = _ask(prefix)[0]["variables"]
     _check_size(prefix, variables)
@@ -151,7 +151,7 @@ def _check_size(prefix, variables):
     if declared > stored:
         raise ValueError(
             f"{prefix}: declares {declared:,} bytes of values; its data files have {stored:,}; "
-            "do fetch all of them again"
+            "fetch all of them again"
         )
 
 

@@ -4,42 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import itertools
 import os
 import re
-import stat
 from dataclasses import dataclass
-from pathlib import Path
 
 from keras_benford._messages import listed, printable
 from keras_benford.weights import folders, keras3, legacy, lora, tensorflowjs
 from keras_benford.weights.archive import MOST_JSON, parse_json, read_archive
-from keras_benford.weights.arrays import StoredArray
 from keras_benford.weights.hdf5 import Group, read_tree
-from keras_benford.weights.other_formats import CORE_ML, pointer_in, what_it_is
+from keras_benford.weights.models import (
+    StoredModel,
+    about,
+    check_parts,
+    check_regular,
+    finished,
+    name_in,
+    of_system,
+)
+from keras_benford.weights.other_formats import CORE_ML, what_it_is
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _TABLE_END = bytes.fromhex("57fb808b247547db")  # of a TensorFlow checkpoint's index
 _MOST_HEADER = 100_000_000
 _HEAD = 4096
-
-
-@dataclass(frozen=True, eq=False)
-class StoredModel:
-    """A saved model.
-
-    Attributes:
-        path: where it is.
-        name: the model's name, or the file's where that is not known.
-        format: what it is: `"keras"`, `"keras-weights"`, `"keras-sharded"`, `"keras-legacy"`,
-            `"safetensors"`, `"tensorflowjs"`, `"tf-savedmodel"` or `"tf-checkpoint"`.
-        arrays: its arrays; those that are no weights too. Their paths are unique.
-    """
-
-    path: str
-    name: str
-    format: str
-    arrays: tuple[StoredArray, ...]
 
 
 def open_model(path: str | os.PathLike[str]) -> StoredModel:
@@ -52,63 +39,38 @@ def open_model(path: str | os.PathLike[str]) -> StoredModel:
     try:
         if os.path.isdir(path):
             return _folder(path)
-        if os.path.basename(path) == folders.SAVED_MODEL and os.path.isfile(path):
-            return _saved_model(os.path.dirname(path), path)
         if not os.path.exists(path) and os.path.exists(f"{path}.index"):
             return _checkpoint(path, path)
         return _file(path)
     except ValueError as error:
-        raise _about(path, error) from None
+        raise about(path, error) from None
     except ImportError as error:
-        raise ImportError(str(_about(path, error))) from error
+        raise ImportError(str(about(path, error))) from error
     except OSError as error:
-        raise _of_system(path, error) from None
+        raise of_system(path, error) from None
 
 
 def _file(path):
-    _check_regular(path)
+    check_regular(path)
     with open(path, "rb") as file:
         head = file.read(_HEAD)
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - len(_TABLE_END), 0))
-        tail = file.read()
-    if head.startswith(b"PK"):
-        return _archive(path)
-    if _is_hdf5(path, head, size):
-        return _hdf5(path, read_tree(path))
-    if tail == _TABLE_END and path.endswith(".index"):
-        return _checkpoint(path.removesuffix(".index"), path)
-    if re.search(r"\.data-\d{5}-of-\d{5}$", path):
-        prefix = path[: path.rindex(".data-")]
-        return _checkpoint(prefix, path)
-    if head.lstrip()[:1] == b"{":
-        return _json(path)
-    header = int.from_bytes(head[:8], "little")
-    if head[8:9] == b"{" and 2 <= header <= _MOST_HEADER:
-        return _safetensors(path)
-    # A checkpoint may be called as a file beside it: `checkpoint`, where TensorFlow lists them.
-    if os.path.exists(f"{path}.index"):
-        return _checkpoint(path, path)
-    if re.search(r"group\d+-shard\d+of\d+(\.bin)?$", path):
-        raise ValueError(f"{path}: a shard of a TensorFlow.js model; do pass its model.json")
+        found = _Found(path, head, file.read(), size)
+    for fits, opened in _FORMATS:
+        if fits(found):
+            return opened(path)
     raise ValueError(f"{path}: {what_it_is(path, head, size)}")
 
 
-def _check_regular(*paths):
-    """Refuse what can be read without end, or is never ready: devices, pipes, sockets."""
-    for path in paths:
-        if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ValueError(f"{path}: expected a file; received a folder, a pipe or a device")
+@dataclass(frozen=True)
+class _Found:
+    """What tells of what format a file is: its path, its first and last bytes, and its size."""
 
-
-def _check_parts(*paths):
-    """The same for parts of a model, and refuse those that git-lfs has not fetched."""
-    _check_regular(*paths)
-    for path in paths:
-        with open(path, "rb") as file:
-            pointer = pointer_in(file.read(_HEAD))
-        if pointer is not None:
-            raise ValueError(f"{path}: {pointer}")
+    path: str
+    head: bytes
+    tail: bytes
+    size: int
 
 
 def _archive(path):
@@ -118,8 +80,12 @@ def _archive(path):
         root = keras3.from_windows(root)
         arrays = _all_of(root, keras3.arrays_of(root, archive.config))
     except ValueError as error:
-        raise _about(path, error, archive.file) from None
+        raise about(path, error, archive.file) from None
     return _model(path, root, "keras", arrays, archive.config)
+
+
+def _hdf5_file(path):
+    return _hdf5(path, read_tree(path))
 
 
 def _hdf5(path, root, config=None, kind="keras-weights"):
@@ -137,7 +103,7 @@ def _hdf5(path, root, config=None, kind="keras-weights"):
         arrays = _all_of(root, keras3.arrays_of(root, config))
         return _model(path, root, kind, arrays, config)
     except (ValueError, OverflowError) as error:  # JSON has numbers of any size.
-        raise _about(path, error) from None
+        raise about(path, error) from None
 
 
 def _all_of(root, arrays):
@@ -156,50 +122,28 @@ def _all_of(root, arrays):
 
 def _model(path, root, kind, arrays, config=None):
     variables = root.groups.get("vars", Group())
-    return _finished(path, kind, arrays, variables.attributes.get("name") or _name_in(config))
-
-
-def _name_in(config):
-    inner = config.get("config") if isinstance(config, dict) else None
-    name = inner.get("name") if isinstance(inner, dict) else None
-    return name if isinstance(name, str) else None
-
-
-def _finished(path, kind, arrays, name=None):
-    if not any(array.kind == "weight" for array in arrays):
-        raise ValueError(f"{path}: holds no weights")
-    name = printable(name or Path(path).name)
-    return StoredModel(path, name, kind, tuple(_with_unique_paths(arrays)))
-
-
-def _with_unique_paths(arrays):
-    """A path that occurs again gets `:2`, `:3`, …"""
-    seen: set[str] = set()
-    counters: dict[str, itertools.count[int]] = {}
-    for array in arrays:
-        first = path = printable(array.path)
-        if array.kind != "copy":
-            numbers = counters.setdefault(first, itertools.count(2))
-            while path in seen:
-                path = f"{first}:{next(numbers)}"
-            seen.add(path)
-        yield dataclasses.replace(array, path=path)
+    return finished(path, kind, arrays, variables.attributes.get("name") or name_in(config))
 
 
 def _json(path):
     with open(path, "rb") as file:
         content = parse_json(path, file.read(MOST_JSON + 1), "it")
-    if isinstance(content, dict) and {"modelTopology", "weightsManifest"} & set(content):
-        arrays = tensorflowjs.arrays_of(path, content)
-        return _finished(
-            path, "tensorflowjs", arrays, _name_in(tensorflowjs.configuration(content))
-        )
-    weight_map = content.get("weight_map") if isinstance(content, dict) else None
-    if not isinstance(weight_map, dict) or not weight_map:
-        if isinstance(content, dict) and "class_name" in content:
-            raise ValueError(f"{path}: describes a model's architecture and holds no weights")
-        raise ValueError(f"{path}: JSON, but no index of weights; expected a `weight_map`")
-    names = []
+    content = content if isinstance(content, dict) else {}
+    for fits, opened in _JSON_FORMATS:
+        if fits(content):
+            return opened(path, content)
+    if "class_name" in content:
+        raise ValueError(f"{path}: describes a model's architecture and holds no weights")
+    raise ValueError(f"{path}: JSON, but no index of weights; expected a `weight_map`")
+
+
+def _tensorflowjs(path, content):
+    arrays = tensorflowjs.arrays_of(path, content)
+    return finished(path, "tensorflowjs", arrays, name_in(tensorflowjs.configuration(content)))
+
+
+def _in_shards(path, content):
+    weight_map, names = content["weight_map"], []
     for value in weight_map.values():
         names.extend(value if isinstance(value, list) else [value])
     shards = [_shard(path, name) for name in dict.fromkeys(map(str, names))]
@@ -208,7 +152,7 @@ def _json(path):
         missing = sorted(set(weight_map) - {array.path for array in arrays})
         if missing:
             raise ValueError(f"{path}: lists {missing[0]!r}, which is in none of its shards")
-        return _finished(path, "safetensors", arrays)
+        return finished(path, "safetensors", arrays)
     root = Group()
     for shard in shards:
         read_tree(shard, into=root)
@@ -226,8 +170,8 @@ def _shard(path, name):
     shard = os.path.join(os.path.dirname(path), name)
     if not os.path.exists(shard):
         name = printable(name) if len(name) < 300 else f"{printable(name[:300])}…"
-        raise ValueError(f"{path}: its shard {name} is missing; do put it into the same folder")
-    _check_parts(shard)
+        raise ValueError(f"{path}: its shard {name} is missing; put it into the same folder")
+    check_parts(shard)
     return shard
 
 
@@ -243,20 +187,20 @@ def _of_safetensors(paths):
 
 
 def _safetensors(path):
-    return _finished(path, "safetensors", _of_safetensors([path]))
+    return finished(path, "safetensors", _of_safetensors([path]))
 
 
 def _checkpoint(prefix, path, kind="tf-checkpoint"):
     if not os.path.exists(f"{prefix}.index"):
         raise ValueError(f"{path}: its index {os.path.basename(prefix)}.index is missing")
-    _check_parts(f"{prefix}.index", *glob.glob(f"{glob.escape(prefix)}.data-*"))
+    check_parts(f"{prefix}.index", *glob.glob(f"{glob.escape(prefix)}.data-*"))
     from keras_benford.weights import checkpoints
 
     try:
         arrays = checkpoints.arrays_of(prefix)
     except ValueError as error:
-        raise _about(path, error, prefix) from None
-    return _finished(path, kind, lora.merge(arrays, {}))
+        raise about(path, error, prefix) from None
+    return finished(path, kind, lora.merge(arrays, {}))
 
 
 def _folder(path):
@@ -281,7 +225,7 @@ def _folder(path):
     if len(whole) == 1:
         return dataclasses.replace(_file(inside(whole[0])), path=path)
     if whole:
-        raise ValueError(f"{path}: holds several models; do pass one: {listed(whole)}")
+        raise ValueError(f"{path}: holds several models; pass one: {listed(whole)}")
     if os.path.exists(f"{path}.index"):
         return _checkpoint(path, path)
     core_ml = {"Manifest.json", "Data"} <= set(names)
@@ -298,22 +242,22 @@ def _saved_model(folder, path):
 def _unzipped(path, inside):
     """A model that `save(..., zipped=False)` wrote."""
     weights, config, described = inside(folders.WEIGHTS), inside("config.json"), None
-    _check_parts(weights)
+    check_parts(weights)
     if os.path.exists(config):
-        _check_parts(config)
+        check_parts(config)
         with open(config, "rb") as file:
             described = parse_json(path, file.read(MOST_JSON + 1), "config.json")
     model = _hdf5(weights, read_tree(weights), described, "keras")
     return dataclasses.replace(model, path=path)
 
 
-def _is_hdf5(path, head, size):
+def _is_hdf5(found):
     """An HDF5 file may have a block of somebody else's before it, of 512 bytes or twice as many…"""
-    if head.startswith(_HDF5):
+    if found.head.startswith(_HDF5):
         return True
     at = 512
-    with open(path, "rb") as file:
-        while at < size:
+    with open(found.path, "rb") as file:
+        while at < found.size:
             file.seek(at)
             if file.read(len(_HDF5)) == _HDF5:
                 return True
@@ -321,20 +265,37 @@ def _is_hdf5(path, head, size):
     return False
 
 
-def _about(path, error, inner=None):
-    """The error as one line with the path in front, that of a part of the file replaced."""
-    text = str(error).removeprefix(f"{inner or path}: ").removeprefix(f"{path}: ")
-    # What a file is named in its folder is told after the folder's own name.
-    text = text.removeprefix(os.path.join(path, ""))
-    return ValueError(f"{printable(path)}: {printable(text)}")
+def _is_safetensors(found):
+    header = int.from_bytes(found.head[:8], "little")
+    return found.head[8:9] == b"{" and 2 <= header <= _MOST_HEADER
 
 
-def _of_system(path, error):
-    """The operating system's error as one line with the path in front."""
-    about = error.filename
-    of_part = isinstance(about, str) and about != path
-    reason = error.strerror or str(error)
-    reason = f"{printable(about)}: {reason}" if of_part else reason
-    told = type(error)(f"{printable(path)}: {reason}")
-    told.errno = error.errno
-    return told
+# How a file is recognised, and how it is opened, the first that fits.
+_FORMATS = (
+    (
+        lambda found: os.path.basename(found.path) == folders.SAVED_MODEL,
+        lambda path: _saved_model(os.path.dirname(path), path),
+    ),
+    (lambda found: found.head.startswith(b"PK"), _archive),
+    (_is_hdf5, _hdf5_file),
+    (
+        lambda found: found.tail == _TABLE_END and found.path.endswith(".index"),
+        lambda path: _checkpoint(path.removesuffix(".index"), path),
+    ),
+    (
+        lambda found: re.search(r"\.data-\d{5}-of-\d{5}$", found.path),
+        lambda path: _checkpoint(path[: path.rindex(".data-")], path),
+    ),
+    (lambda found: found.head.lstrip()[:1] == b"{", _json),
+    (_is_safetensors, _safetensors),
+    # A checkpoint may be called as a file beside it: `checkpoint`, where TensorFlow lists them.
+    (lambda found: os.path.exists(f"{found.path}.index"), lambda path: _checkpoint(path, path)),
+)
+# The same of the content of a JSON file.
+_JSON_FORMATS = (
+    (lambda content: content.keys() & {"modelTopology", "weightsManifest"}, _tensorflowjs),
+    (
+        lambda content: isinstance(content.get("weight_map"), dict) and content["weight_map"],
+        _in_shards,
+    ),
+)

@@ -25,7 +25,6 @@ LISTS = ("layer_names", "weight_names")
 _MOST_SECONDS = 130
 _MOST_MEMORY = 1 << 28
 _MOST_ANSWER = 1 << 24
-_MOST_CHUNKS = 1 << 17
 _MOST_DEPTH = 256
 _MOST_COMPACT = 1 << 16
 _MOST_ATTRIBUTE = 1 << 24
@@ -76,7 +75,7 @@ def index(path, start, length):
         `{"path", "shape", "dtype", "attributes", "layout"}`.
     """
     with open(path, "rb", buffering=0) as raw, h5py.File(_Part(raw, start, length), "r") as file:
-        answer = _Answer(_Part(raw, start, length), length)
+        answer = _Answer()
         seen = {h5o.get_info(file.id).addr}
         waiting: list[tuple[tuple[str, ...], Any]] = [((), h5g.open(file.id, b"/"))]
         while waiting:
@@ -100,7 +99,7 @@ def index(path, start, length):
                 if isinstance(item, h5g.GroupID):
                     waiting.append((inner, item))
                 elif isinstance(item, h5d.DatasetID):
-                    described = _dataset(item, inner, answer)
+                    described = _dataset(item, inner)
                     answer.datasets.append((address, answer.text(described)))
     answer.datasets.sort()
     datasets = ", ".join(dataset for _, dataset in answer.datasets)
@@ -110,9 +109,9 @@ def index(path, start, length):
 class _Answer:
     """What was found, as JSON of a size that both processes can hold."""
 
-    def __init__(self, part, length):
-        self.groups, self.datasets, self.part = [], [], part
-        self._characters, self._chunks, self._bytes_left = 0, 0, length
+    def __init__(self):
+        self.groups, self.datasets = [], []
+        self._characters = 0
 
     def text(self, described):
         text = json.dumps(described)
@@ -124,17 +123,11 @@ class _Answer:
             )
         return text
 
-    def chunk(self, stored):
-        """Whether the file can hold another chunk of this many bytes."""
-        self._chunks += 1
-        self._bytes_left -= stored
-        return self._bytes_left >= 0 and self._chunks <= _MOST_CHUNKS
 
-
-def _dataset(item, names, answer):
+def _dataset(item, names):
     dataset = h5py.Dataset(item)
     dtype = _dtype(item)
-    layout = _layout(item, "/".join(names), dtype, answer)
+    layout = _layout(item, "/".join(names), dtype)
     return {
         "path": names,
         "shape": None if dataset.shape is None else list(map(int, dataset.shape)),
@@ -155,8 +148,8 @@ def _dtype(item):
     return dtype.str
 
 
-def _layout(item, name, dtype, answer):
-    """Where the values lie: `{"at"}`, `{"bytes"}` or `{"chunks", "chunk_shape", "filters"}`."""
+def _layout(item, name, dtype):
+    """Where the values lie: `{"at"}`; or themselves: `{"bytes"}`."""
     plist = item.get_create_plist()
     if plist.get_external_count():
         raise _RefusedError(f"keeps values in another file: {name}")
@@ -173,24 +166,10 @@ def _layout(item, name, dtype, answer):
             return {"bytes": None}
         values = h5py.Dataset(item)[()]
         return {"bytes": base64.b64encode(values.tobytes()).decode()}
-    chunks = []
-
-    def add(chunk):
-        if not answer.chunk(chunk.size):
-            return True
-        chunks.append([*map(int, chunk.chunk_offset), chunk.filter_mask])
-        chunks[-1] += [chunk.byte_offset, chunk.size]
-        return None
-
-    if item.chunk_iter(add):
-        raise _RefusedError(f"lists more chunks than the file holds or any model has: {name}")
-    for *offset, mask, at, size in chunks:
-        # A damaged tree of chunks may list what no search in it finds.
-        answer.part.seek(at)
-        if item.read_direct_chunk(tuple(offset)) != (mask, answer.part.read(size)):
-            raise _RefusedError(f"lists chunks that are not where it says: {name}")
-    filters = [plist.get_filter(i)[:3:2] for i in range(plist.get_nfilters())]
-    return {"chunks": chunks, "chunk_shape": plist.get_chunk(), "filters": filters}
+    raise _RefusedError(
+        f"keeps values in chunks, perhaps compressed, as Keras writes none: {name}; load it by "
+        "Keras and save it again, or run `h5repack -f NONE -l CONTI`"
+    )
 
 
 def _attributes(attributes):

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import re
 
-_NOT_READ = "which is not read; do pass the Keras model that it was made from"
+_NOT_READ = "which is not read; pass the Keras model that it was made from"
 # Behind the version: the name of the program that wrote it, or what may follow on that.
 _ONNX = rb"..(\x12.[ -~]{2}|[\x1a\x22\x3a\x42])"
 # The same of a description, which begins with an input, which begins with its name.
 _CORE_ML = rb"..\x12[\x80-\xff]*.\n[\x80-\xff]*.\n"
 CORE_ML = f"a Core ML model, {_NOT_READ}"
+_BY_START = (
+    ([b"\x93NUMPY"], "a bare NumPy array; expected a saved model"),
+    (
+        [b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"],
+        "a pickle, which could run code; save the weights as .keras or .safetensors",
+    ),
+    ([b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"], "compressed; unpack it first"),
+    (
+        [b"model_checkpoint_path:"],
+        "a list of TensorFlow checkpoints; pass one of them, or their folder",
+    ),
+    ([b"GGUF"], f"a GGUF model, {_NOT_READ}"),
+)
 
 
 def pointer_in(head: bytes) -> str | None:
     """What to say of a file that git-lfs has not fetched; None for any other."""
     if head.startswith(b"version https://git-lfs"):
-        return "a git-lfs pointer, not the file itself; do run `git lfs pull`"
+        return "a git-lfs pointer, not the file itself; run `git lfs pull`"
     return None
 
 
@@ -27,25 +40,19 @@ def what_it_is(path: str, head: bytes, size: int) -> str:
         head: its first bytes.
         size: how many it has.
     """
-    start = head.lstrip().lower()
     if size == 0:
         return "an empty file"
     if (pointer := pointer_in(head)) is not None:
         return pointer
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        return "a web page, perhaps of an error; do download the file again"
-    if head.startswith(b"\x93NUMPY"):
-        return "a bare NumPy array; expected a saved model"
-    if head.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")):
-        return "a pickle, which could run code; do save the weights as .keras or .safetensors"
-    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
-        return "compressed; do unpack it first"
-    if head.startswith(b"model_checkpoint_path:"):
-        return "a list of TensorFlow checkpoints; do pass one of them, or their folder"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        return "a web page, perhaps of an error; download the file again"
+    if re.search(r"group\d+-shard\d+of\d+(\.bin)?$", path):
+        return "a shard of a TensorFlow.js model; pass its model.json"
+    for starts, what in _BY_START:
+        if head.startswith(tuple(starts)):
+            return what
     if head[4:8] == b"TFL3":
         return f"a TensorFlow Lite model, {_NOT_READ}"
-    if head.startswith(b"GGUF"):
-        return f"a GGUF model, {_NOT_READ}"
     return _protocol_buffer(path, head) or (
         "no saved model of a known format; was it truncated or encrypted?"
     )
@@ -60,7 +67,7 @@ def _protocol_buffer(path, head):
         if suffix == "mlmodel" or (suffix != "pb" and re.match(_CORE_ML, head, re.DOTALL)):
             return CORE_ML
         if head[2:3] == b"\x12":
-            return "the graph of a SavedModel; do pass its folder"
+            return "the graph of a SavedModel; pass its folder"
     # A GraphDef begins with a node, and a node with its name and its operation.
     if re.match(rb"\n.{1,3}\n.[\w./-]+\x12.[A-Z]\w+", head, re.DOTALL):
         return "a frozen TensorFlow 1 graph; expected a SavedModel folder, a checkpoint or a .keras"

@@ -43,7 +43,7 @@ def arrays_of(path: str) -> list[StoredArray]:
         import safetensors
     except ImportError as error:
         raise ImportError(
-            f"{path}: reading it takes the package safetensors; do `pip install safetensors`"
+            f"{path}: reading it takes the package safetensors; run `pip install safetensors`"
         ) from error
     with open(path, "rb") as file:
         at = 8 + int.from_bytes(file.read(8), "little")

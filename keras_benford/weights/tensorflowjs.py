@@ -79,7 +79,7 @@ def arrays_of(path: str, content: dict) -> list[StoredArray]:
     if content.get("format") == "graph-model" or "node" in topology:
         raise ValueError(
             f"{path}: a TensorFlow.js graph model: the constants of its graph are no longer the "
-            "model's weights (batch normalisation is folded into kernels); do pass the model that "
+            "model's weights (batch normalisation is folded into kernels); pass the model that "
             "it was made from"
         )
     datasets: dict[str, Dataset] = {}
@@ -180,7 +180,7 @@ def _shard(path, name):
     if re.search(r"^/|(^|/)\.\.(/|$)|[\\:\0]", name):
         raise ValueError(f"{path}: names a shard outside its folder: {shown}")
     if not os.path.isfile(shard):
-        raise ValueError(f"{path}: its shard {shown} is missing; do put it into the same folder")
+        raise ValueError(f"{path}: its shard {shown} is missing; put it into the same folder")
     # In a cache of downloads the files of a model may be links, all of them to one folder.
     homes = (os.path.realpath(folder), os.path.dirname(os.path.realpath(path)))
     if not any(os.path.realpath(shard).startswith(os.path.join(home, "")) for home in homes):
@@ -210,7 +210,7 @@ def _in_group(path, entries, shards):
     if at != shards.size:
         raise ValueError(
             f"{path}: declares {'more' if at > shards.size else 'fewer'} bytes than the "
-            f"{shards.size:,} of its shards; do fetch all files again"
+            f"{shards.size:,} of its shards; fetch all files again"
         )
 
 

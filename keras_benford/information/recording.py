@@ -17,7 +17,6 @@ Source: Bansal et al., arXiv 2210.09404, appendix.
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import fnmatch
 import itertools
@@ -29,6 +28,8 @@ import numpy as np
 
 from keras_benford import _keras, inference
 from keras_benford._messages import listed
+from keras_benford._names import told_apart
+from keras_benford._progress import progress_bar
 from keras_benford.information.calls import watched
 from keras_benford.information.hidden import (
     ACTIVATIONS,
@@ -38,7 +39,6 @@ from keras_benford.information.hidden import (
     layers_by_default,
     others,
 )
-from keras_benford.information.progress import progress_bar
 from keras_benford.information.values import NotFiniteError
 from keras_benford.inputs import batches
 
@@ -122,7 +122,7 @@ class Recorder:
         _keras.check_is_no_tf_keras(model)
         if not isinstance(model, keras.Model):
             raise TypeError(
-                f"`model`: expected a Keras model; received {model!r:.100}; do load a file by "
+                f"`model`: expected a Keras model; received {model!r:.100}; load a file by "
                 "keras.saving.load_model"
             )
         if not model.built:
@@ -147,7 +147,7 @@ class Recorder:
         self._run = inference.program(model, self._pooled, compiled=False)
 
     def __call__(self, x, *, neurons=None, batch_size=256, seed=0, progress=False):
-        from keras_benford.digits.backends import to_numpy
+        from keras_benford._backends import to_numpy
 
         if neurons is not None and neurons < 1:
             raise ValueError(f"`neurons`: expected 1 or more; received {neurons}")
@@ -244,7 +244,7 @@ def _pooled(calls, i, position):
     if not keras.ops.is_tensor(value) or len(shape) < 2:
         raise ValueError(
             f"`layers`: expected outputs of shape (batch, ..., neurons); received {shape} from "
-            f"{call.layer.name}; do leave it out"
+            f"{call.layer.name}; leave it out"
         )
     at_position = len(shape) == 3 and position is not None
     if at_position and not -shape[1] <= position < shape[1]:
@@ -262,7 +262,7 @@ def _pooled(calls, i, position):
     except Exception as error:  # each backend has its own for a tensor of a graph that is done
         raise ValueError(
             f"`layers`: expected outputs that hold numbers; received a symbolic one from "
-            f"{call.layer.name}; do leave out what is called in a compiled function or a loop"
+            f"{call.layer.name}; leave out what is called in a compiled function or a loop"
         ) from error
 
 
@@ -284,14 +284,9 @@ def _labels(layers, names):
     if not layers:
         raise ValueError(
             "expected a model with hidden layers; received one without, or none that can be seen; "
-            f"do choose by `layers` of {listed(names) or 'those that there are'}"
+            f"choose by `layers` of {listed(names) or 'those that there are'}"
         )
-    calls: collections.Counter[str] = collections.Counter()
-    labels = []
-    for name in (name_of[id(layer)] for layer in layers):
-        calls[name] += 1
-        labels.append(name if calls[name] == 1 else f"{name} (call {calls[name]})")
-    return labels
+    return told_apart((name_of[id(layer)] for layer in layers), "{} (call {})")
 
 
 def _drawn(labels, sizes, neurons, seed):
@@ -312,7 +307,7 @@ def _does_not_fit(inputs, model, error):
     expected = getattr(model, "input_shape", None)
     of_shape = "" if expected is None else f" of shape {expected},"
     return ValueError(
-        f"`x`: expected examples{of_shape} as the model takes them; received {shapes}; do pass "
+        f"`x`: expected examples{of_shape} as the model takes them; received {shapes}; pass "
         f"examples, no labels, prepared as for training ({inference.reason(error)})"
     )
 
@@ -323,6 +318,6 @@ def _check_finite(found):
         example, neuron = np.argwhere(wrong)[0]
         raise NotFiniteError(
             f"expected finite activations; received {found.values[example, neuron]} in layer "
-            f"{found.layers[neuron]}, neuron {found.neurons[neuron]}, example {example}; do look "
+            f"{found.layers[neuron]}, neuron {found.neurons[neuron]}, example {example}; look "
             "for where the examples or the model go wrong"
         )

@@ -1,7 +1,7 @@
-"""What differs between Keras' backends, as far as counting is concerned.
+"""What differs between Keras' backends: each thing once, whoever asks for it.
 
-TensorFlow and JAX compile the kernel of `tensors`. PyTorch runs it as it is. What lies in the
-host's memory NumPy may count where it lies.
+TensorFlow and JAX compile what is counted and measured. PyTorch runs it as it is. What lies in the
+host's memory NumPy may read where it lies.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import numpy as np
 from keras import backend, ops
 
 COMPILES = backend.backend() in ("tensorflow", "jax")
-"""Whether the kernel is compiled; otherwise each of its operations is done on its own."""
+"""Whether programs are compiled; otherwise each of its operations is done on its own."""
 
 
 def with_64_bits():
@@ -151,7 +151,7 @@ def to_numpy(values):
 
 
 def host_array(tensor):
-    """See `tensors.host_array`."""
+    """See `keras_benford.digits.tensors.host_array`."""
     return _HOST_ARRAY.get(backend.backend(), lambda _: None)(tensor)
 
 

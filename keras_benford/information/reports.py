@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from keras_benford.information.activations import Activations, Recorder
+from keras_benford._json import without_nan
 from keras_benford.information.entropy import neuron_entropy
-from keras_benford.information.mutual_information import mutual_information
-from keras_benford.information.values import check_neighbour, most_tied, number
+from keras_benford.information.pairs import mutual_information
+from keras_benford.information.recording import Activations, Recorder
+from keras_benford.information.values import check_neighbour, most_tied
 from keras_benford.inputs import enough
 
 READING = (
@@ -32,11 +33,11 @@ FEW = 200
 # Two small networks on handwritten digits, means over three draws of the examples.
 _WRONG_BY_FEW = {
     "ksg": "entropy and mutual information come out too low. Two small networks had 7 to 8 % of "
-    "the mutual information of 1,000 examples on 5, 70 to 76 % on 50, 99 to 102 % on 200. Do take "
+    "the mutual information of 1,000 examples on 5, 70 to 76 % on 50, 99 to 102 % on 200. Take "
     "a thousand, and compare only what is of equally many.",
     "bins": "entropy comes out too low, and mutual information too high. Two small networks had "
     "2.9 to 3.4 times the mutual information of 1,000 examples on 50, and still 2.2 times on 200. "
-    "Do take a thousand, and compare only what is of equally many.",
+    "Take a thousand, and compare only what is of equally many.",
 }
 
 # Correlated more closely than this, in absolute value, a neuron is another one, scaled and shifted.
@@ -168,14 +169,16 @@ class Report:
             "all_neurons": self.all_neurons,
             "warning": self.warning,
             **self.settings,
-            "mean_entropy": number(self.mean_entropy),
-            "mean_mutual_information": number(self.mean_mutual_information),
+            **without_nan(
+                {
+                    "mean_entropy": self.mean_entropy,
+                    "mean_mutual_information": self.mean_mutual_information,
+                }
+            ),
             "dead": int(self.dead.sum()),
             "duplicates": len(self.duplicates),
             "tied": self.tied,
-            "layers": [
-                {key: number(value) for key, value in vars(layer).items()} for layer in self.layers
-            ],
+            "layers": [without_nan(vars(layer)) for layer in self.layers],
         }
 
     def to_json(self, **kwargs: Any) -> str:

@@ -1,39 +1,34 @@
-"""A progress bar on stderr, which is quiet where that is no terminal."""
+"""A progress bar on stderr: quiet where that is no terminal, and gone when all is done."""
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def progress_bar(what: str, wanted: bool) -> Iterator[Callable]:
+def progress_bar(what: str, wanted: bool = True) -> Iterator[Callable]:
     """Show a progress bar, if wanted, while what is within runs.
 
     Args:
-        what: what is being done.
+        what: what is being done; `task` in it is rich's, as in `"{task.completed} of 9"`.
         wanted: whether to show anything.
 
     Yields:
         A function of the number of steps, which gives a function that is to be called with how many
         steps have been made; from any thread.
     """
-    console = _terminal() if wanted else None
-    if console is None:
+    if not wanted or sys.stderr is None or not sys.stderr.isatty():
         yield lambda total: lambda steps=1: None
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from keras_benford._console import PlainConsole
+
     columns = TextColumn(what), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=PlainConsole(sys.stderr), transient=True) as progress:
 
         def track(total):
             task = progress.add_task("", total=total)
             return lambda steps=1: progress.advance(task, steps)
 
         yield track
-
-
-def _terminal():
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    return console if console.is_terminal else None

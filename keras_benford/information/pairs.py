@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from keras_benford._messages import counted
+from keras_benford._progress import progress_bar
 from keras_benford.information import binning, engines
-from keras_benford.information.progress import progress_bar
 from keras_benford.information.psi import psi_table
 from keras_benford.information.values import (
     as_values,
@@ -23,7 +23,6 @@ from keras_benford.information.values import (
 )
 
 METHODS = ("ksg", "bins")
-NEGATIVE = ("keep", "clip")
 TIES = ("keep", "jitter", "mask")
 SCALES = ("keep", "std")
 
@@ -37,8 +36,6 @@ def mutual_information(
     scale: str = "keep",
     bins: int = 100,
     edges: str = "shared",
-    correction: str | None = None,
-    negative: str = "keep",
     ties: str = "keep",
     seed: int = 0,
     engine: str = "auto",
@@ -49,7 +46,7 @@ def mutual_information(
     Estimates by nearest neighbours scatter about the truth, so that those of independent neurons
     are negative as often as positive. Where many examples share a value, as the zeros of a ReLU,
     they are far too low: a warning says so, and `ties` what to do about it. Estimates by bins are
-    never negative without a correction, and too high where there are few examples for many cells.
+    never negative, and too high where there are few examples for many cells.
 
     Args:
         values: `(n_samples, n_neurons)` activations, or `(n_samples,)` of one neuron.
@@ -62,10 +59,9 @@ def mutual_information(
             divides them by their standard deviation, as scikit-learn does. Nearest neighbours see
             less of a neuron whose values are small beside the other's: of Gaussians with a truth
             of 0.83 it finds 0.84 where both have one scale, 0.82 where one has ten times the
-            other's, 0.60 at a hundred times. `"std"` finds 0.84 in all cases: do pass it where
+            other's, 0.60 at a hundred times. `"std"` finds 0.84 in all cases: pass it where
             scales differ by ten times and more.
-        bins, edges, correction: as for `neuron_entropy`.
-        negative: `"keep"` or `"clip"`, for 0 in place of negative estimates.
+        bins, edges: as for `neuron_entropy`.
         ties: for `"ksg"`, what to do about neurons of which more than k examples have the same
             value: `"keep"` what the formula gives; `"jitter"`, add noise of about 1e-10 to all;
             `"mask"`, NaN for every pair with such a neuron.
@@ -93,11 +89,10 @@ def mutual_information(
     0.0465 0.4530
     """
     check_option("method", method, METHODS)
-    check_option("negative", negative, NEGATIVE)
     check_option("ties", ties, TIES)
     check_option("scale", scale, SCALES)
     check_option("engine", engine, engines.ENGINES)
-    binning.check_binning(bins, edges, correction)
+    binning.check_binning(bins, edges)
     arrays = [as_values(values)]
     if others is not None:
         arrays.append(as_values(others, "others"))
@@ -111,10 +106,7 @@ def mutual_information(
             arrays = [_of_one_scale(array) for array in arrays]
         found = _by_neighbours(arrays, k, ties, seed, engine, progress)
     else:
-        found = _by_bins(arrays, bins, edges, correction, progress)
-    if negative == "clip":
-        # Not -0.0, and NaN stays.
-        found = np.where(found <= 0, 0.0, found)
+        found = _by_bins(arrays, bins, edges, progress)
     single = others is not None and is_single(values) and is_single(others)
     return float(found[0, 0]) if single else found
 
@@ -157,25 +149,22 @@ def _warn_of_ties(estimates, n_tied):
     if np.min(estimates, initial=0) < 0:
         warnings.warn(
             f"{counted(n_tied, 'neuron has', 'neurons have')} one value for many examples, and "
-            f"estimates as low as {np.min(estimates):.2f} nats; do pass activations from before a "
+            f"estimates as low as {np.min(estimates):.2f} nats; pass activations from before a "
             "ReLU, or ties='jitter', ties='mask' or method='bins'",
             UserWarning,
             stacklevel=4,
         )
 
 
-def _by_bins(arrays, bins, edges, correction, progress):
+def _by_bins(arrays, bins, edges, progress):
     n_samples = len(arrays[0])
     low, high = (function([function(array) for array in arrays]) for function in (np.min, np.max))
     coded = [binning.codes(array, bins, edges, (low, high)) for array in arrays]
     with progress_bar("mutual information", progress) as track:
-        terms, cells = engines.joint_terms(coded, bins, track)
+        terms = engines.joint_terms(coded, bins, track)
     if len(arrays) == 1:
-        terms, cells = (np.triu(part) + np.triu(part, 1).T for part in (terms, cells))
-    joint = binning.of_terms(terms, cells, n_samples, correction)
-    own = [binning.entropies(codes, bins, correction) for codes in coded]
-    found = own[0][:, None] + own[-1] - joint
-    if correction is None:
-        # What rounding leaves of 0.
-        found = np.maximum(found, 0.0)
-    return found
+        terms = np.triu(terms) + np.triu(terms, 1).T
+    joint = binning.of_terms(terms, n_samples)
+    own = [binning.entropies(codes, bins) for codes in coded]
+    # Not what rounding leaves of 0.
+    return np.maximum(own[0][:, None] + own[-1] - joint, 0.0)
