@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import keras_benford as kb
-from benchmarks import damaged_files, fuzz_files
 from tests.backends import needs_tensorflow
+from tests.trials import damaged_files, fuzz_files
 
 # The campaign's undamaged files are written by TensorFlow; reading them has no backend.
 pytestmark = needs_tensorflow

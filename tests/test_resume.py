@@ -335,7 +335,7 @@ def test_a_kill_at_any_step_of_writing_leaves_what_can_be_gone_on_from(tmp_path,
 
 
 def test_a_killed_process_goes_on(tmp_path):
-    command = [sys.executable, "-m", "benchmarks.killed", "--kills", "3"]
+    command = [sys.executable, "-m", "tests.trials.killed", "--kills", "3"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout.splitlines()[-1])

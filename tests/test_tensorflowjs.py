@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 import keras_benford as kb
-from benchmarks import damaged_files
 from keras_benford.cli import main
 from keras_benford.weights import open_model
 from keras_benford.weights.folders import models_in
 from tests import oracle
+from tests.trials import damaged_files
 
 W = np.random.default_rng(5).normal(size=(8, 6)).astype("float32")
 B = np.arange(6, dtype="float32")

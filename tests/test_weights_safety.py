@@ -1041,7 +1041,7 @@ DAMAGE_INDEX = """
 import os, pathlib, random, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras_benford
-from benchmarks.damaged_files import table_with_checksum
+from tests.trials.damaged_files import table_with_checksum
 prefix = pathlib.Path(sys.argv[1])
 index = prefix.with_name("a.index")
 content = index.read_bytes()

@@ -1,12 +1,13 @@
 """Damaged files by the thousand: each must be refused by one clear line, or scored right.
 
-    python -m benchmarks.fuzz_files --count 100000 --seed 0 --record benchmarks/results/fuzz.jsonl
+    python -m tests.trials.fuzz_files --count 100000 --seed 0
 
 Real writers make small files once. Case `number` of a seed changes one of them, always in the same
 way (`--seed 0 --case 1234` does that one alone), and a process that may crash without harm scores
 it. What is scored is held against another road: h5py or safetensors read the same file in yet
-another process, and `tests.oracle` counts the digits. The record gets a line for every 1,000 cases,
-and those that it has are not done again. A case that is BAD stays in `runs/fuzz/`.
+another process, and `tests.oracle` counts the digits. The record, by default
+`tests/trials/results/fuzz.jsonl`, gets a line for every 1,000 cases, and those that it has are not
+done again. A case that is BAD stays in `runs/fuzz/`.
 """
 
 import argparse
@@ -30,10 +31,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 import keras_benford as kb
-from benchmarks.damaged_files import BLOCK, damaged, load_samples
-from benchmarks.other_road import FORK, OtherRoad
 from keras_benford import _isolation, weights
 from keras_benford.weights import hdf5
+from tests.trials.damaged_files import BLOCK, damaged, load_samples
+from tests.trials.other_road import FORK, OtherRoad
 
 SECONDS = 1.0
 """The limit on listing an HDF5 file: short, so that what hangs costs little."""
@@ -231,7 +232,7 @@ def keep(samples, seed, number, outcome):
     folder.mkdir(parents=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    again = f"python -m benchmarks.fuzz_files --seed {seed} --case {number}"
+    again = f"python -m tests.trials.fuzz_files --seed {seed} --case {number}"
     return f"{outcome}\n  {folder / entry}; do it again with `{again}`"
 
 
@@ -306,7 +307,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument(
-        "--record", type=pathlib.Path, default=pathlib.Path("benchmarks/results/fuzz.jsonl")
+        "--record", type=pathlib.Path, default=pathlib.Path("tests/trials/results/fuzz.jsonl")
     )
     parser.add_argument("--case", type=int, help="do this one alone, and say what came of it")
     args = parser.parse_args()

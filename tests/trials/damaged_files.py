@@ -98,7 +98,7 @@ def copy_anew(source, target):
 def load_samples():
     """Format -> entry, and the files' names and contents; the writers run in another process."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "benchmarks.damaged_files", folder]
+        command = [sys.executable, "-m", "tests.trials.damaged_files", folder]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
         folder = pathlib.Path(folder)

@@ -1,6 +1,6 @@
 """Whether a training that is killed at random moments ends as if it had not been.
 
-    KERAS_BACKEND=jax python -m benchmarks.killed --kills 50 --callback churn
+    KERAS_BACKEND=jax python -m tests.trials.killed --kills 50 --callback churn
 
 A process trains with `MLHEarlyStopping(backup_dir=…)` or `ChurnEarlyStopping(backup_dir=…)`, is
 ended by SIGKILL at a random moment, and started again, until it has been killed so often and then
