@@ -27,9 +27,9 @@ UP = "../"
 class Refused(list):
     """Makers of a file or folder, each with the regex that what follows its path must match."""
 
-    def __call__(self, message):
+    def __call__(self, message, marks=()):
         def register(make):
-            self.append(pytest.param(make, message, id=make.__name__))
+            self.append(pytest.param(make, message, id=make.__name__, marks=marks))
             return make
 
         return register

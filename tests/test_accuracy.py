@@ -22,6 +22,7 @@ def batch_hits(model, x, y, batch_size):
     return [(h.sum(), len(h)) for h in np.split(hits, edges)]
 
 
+@pytest.mark.slow
 @unknown_length
 @pytest.mark.parametrize("validation", [None, two_classes(50, seed=1)], ids=["alone", "validation"])
 @pytest.mark.parametrize("known", [True, False], ids=["arrays", "unknown length"])
@@ -121,6 +122,7 @@ def test_a_metric_of_a_number_for_each_class_is_told_by_the_first_batch(own_step
     assert own_step or len(recorder.batch_weights) <= 1
 
 
+@pytest.mark.slow
 def test_an_accuracy_that_is_not_there_is_told_by_the_first_batch():
     callback, recorder = kb.MLHEarlyStopping(accuracy="precision"), Recorder()
     with pytest.raises(ValueError, match=r"the metric 'precision'.*received .*accuracy"):
@@ -129,6 +131,7 @@ def test_an_accuracy_that_is_not_there_is_told_by_the_first_batch():
     assert len(recorder.batch_weights) == (1 if BACKEND == "tensorflow" else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check_every", ["epoch", "batch"])
 def test_rounding_never_takes_the_accuracy_out_of_its_range(check_every):
     x, _ = two_classes(64)
@@ -145,6 +148,7 @@ def test_rounding_never_takes_the_accuracy_out_of_its_range(check_every):
     assert 0 <= min(callback.history["accuracy"]) <= max(callback.history["accuracy"]) <= 1
 
 
+@pytest.mark.slow
 def test_a_share_is_kept_within_its_range_and_other_numbers_are_left_alone():
     model = classifier()
     model.fit(*two_classes(), verbose=0)
@@ -169,6 +173,7 @@ def test_an_evaluation_by_another_callback_does_not_reach_the_accuracy():
     np.testing.assert_allclose(callback.history["accuracy"], expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_weighted_accuracy_will_do():
     x, y = two_classes()
     model = classifier(metrics=[], weighted_metrics=["accuracy"])

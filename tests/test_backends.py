@@ -21,6 +21,7 @@ from tests import oracle
 from tests.backends import BACKEND, EVERY_COMPILER, array, holding, tensor
 from tests.test_digits_exact import hard_cases
 
+pytestmark = pytest.mark.slow
 FILES = Path(__file__).parent / "files"
 
 only_jax = pytest.mark.skipif(BACKEND != "jax", reason="JAX has 64 bits only if told to")

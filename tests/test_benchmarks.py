@@ -11,6 +11,8 @@ from keras_benford.digits import tensors
 from keras_benford.information import engines
 from tests.backends import needs_tensorflow
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def small_densenet(monkeypatch):

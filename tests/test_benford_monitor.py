@@ -37,6 +37,7 @@ def test_layers_are_logged_under_their_paths(tmp_path):
         path.touch()
 
 
+@pytest.mark.slow
 def test_checks_inside_an_epoch_reach_the_logs_of_their_batches():
     x, y = two_classes()
     monitor, recorder = kb.BenfordMonitor(check_every=0.5), Recorder()
@@ -58,6 +59,7 @@ def test_a_check_at_the_last_batch_serves_the_epoch_too():
     assert monitor.history["step"] == [5, 10]
 
 
+@pytest.mark.slow
 def test_mlh_reaches_callbacks_that_stand_after_it(tmp_path):
     x, y = two_classes()
     log, best = tmp_path / "log.csv", tmp_path / "best.keras"
@@ -73,6 +75,7 @@ def test_mlh_reaches_callbacks_that_stand_after_it(tmp_path):
     assert kb.score(keras.models.load_model(best)).mlh == max(history["mlh"])
 
 
+@pytest.mark.slow
 def test_include_and_exclude_choose_the_weights():
     x, y = two_classes()
     model = classifier()
@@ -90,6 +93,7 @@ def test_a_pattern_without_a_match_stops_fit_before_it_trains():
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
 
 
+@pytest.mark.slow
 def test_a_model_that_its_first_batch_builds_is_watched():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(1)])

@@ -73,6 +73,7 @@ def pairs(values):
     return list(itertools.pairwise(values))
 
 
+@pytest.mark.slow
 class TestWhatIsPredicted:
     def test_classes_by_logits_are_compared_by_cohens_kappa(self):
         metrics = pytest.importorskip("sklearn.metrics", reason="needs scikit-learn")
@@ -189,6 +190,7 @@ def tf_dataset():
     return tf.data.Dataset.from_tensor_slices((X, Y)).batch(40)
 
 
+@pytest.mark.slow
 class TestInputs:
     @pytest.mark.parametrize(
         "source",
@@ -357,6 +359,7 @@ def told(caught):
 
 
 class TestChecksThatTellNothing:
+    @pytest.mark.slow
     def test_are_in_the_history_as_such(self):
         stopping = kb.ChurnEarlyStopping(X, UNSEEN, restore="last")
         callbacks = [Still([0, 1, 2]), stopping]
@@ -398,6 +401,7 @@ class TestWhatComesBack:
         model.fit(X, Y, epochs=epochs, verbose=0, callbacks=[recorder, stopping])
         return model, stopping, recorder.epoch_weights
 
+    @pytest.mark.slow
     def test_is_the_mean_of_the_last_five_checks_up_to_the_best(self):
         model, stopping, weights = self.trained()
         assert stopping.best_epoch >= 5
@@ -409,10 +413,12 @@ class TestWhatComesBack:
         assert_same_weights(model.get_weights(), expected)
         assert_same_weights(stopping.best_weights, expected)
 
+    @pytest.mark.slow
     def test_may_be_the_best_check(self):
         model, stopping, weights = self.trained(restore="best")
         assert_same_weights(model.get_weights(), weights[stopping.best_epoch])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("arguments", [{"restore": "last"}, {"restore_best_weights": False}])
     def test_may_be_nothing(self, arguments):
         model, stopping, weights = self.trained(**arguments)
@@ -438,6 +444,7 @@ class TestWhatComesBack:
         np.testing.assert_array_equal(norm.moving_mean, np.zeros(16))
         np.testing.assert_array_equal(norm.moving_variance, np.ones(16))
 
+    @pytest.mark.slow
     def test_is_the_mean_of_averaged_weights_under_ema(self):
         optimizer = keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5)
 
@@ -458,6 +465,7 @@ class TestWhatComesBack:
         means = np.mean([averages(epochs)[0] for epochs in last], axis=0, dtype="float64")
         np.testing.assert_allclose(model.get_weights()[0], means, rtol=1e-5, atol=1e-6)
 
+    @pytest.mark.slow
     def test_mlh_early_stopping_can_average_too(self):
         model, recorder = network(layers.Dense(2)), Recorder()
         stopping = kb.MLHEarlyStopping("mlh", restore="average", patience=99)
@@ -467,6 +475,7 @@ class TestWhatComesBack:
         np.testing.assert_array_equal(model.get_weights()[0], expected.astype("float32"))
 
 
+@pytest.mark.slow
 class TestBesideTraining:
     def test_it_changes_nothing_about_the_training(self):
         plain, watched = network(layers.Dense(2)), network(layers.Dense(2))

@@ -87,6 +87,7 @@ class TestScore:
         assert [row.split()[1] for row in rows] == ["a.keras", "a.h5", "b.weights.h5"]
         assert "conv/kernel" not in out
 
+    @pytest.mark.slow
     def test_per_layer_shows_the_layers_of_several_files_and_no_per_layer_none(self, run):
         assert run("score", "a.keras", "a.h5", "--per-layer")[1].count("conv/kernel") == 2
         assert "conv/kernel" not in run("score", "a.keras", "--no-per-layer")[1]
@@ -219,6 +220,7 @@ class TestScore:
             assert about == {"schema_version": 1, "file": result.file} | score
         assert err.count("\n") == 1
 
+    @pytest.mark.slow
     def test_says_the_same_on_ray(self, run):
         pytest.importorskip("ray", reason="needs ray")
         files = ("b.weights.h5", "a.keras", "bad.keras")
@@ -442,6 +444,7 @@ class TestDescribe:
         assert err.startswith("keras-benford: bad.keras: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "start"), [("p.png", b"\x89PNG"), ("p.svg", b"<?xml"), ("p.pdf", b"%PDF")]
 )
@@ -484,6 +487,7 @@ class TestPage:
         assert not re.search(r"(?:src|href)=\"(?!data:)", page)
         assert "<script" not in page
 
+    @pytest.mark.slow
     def test_is_the_same_each_time(self, page, run):
         again = run("score", "a.keras", "b.weights.h5", "bad.keras", "--format", "html")[1]
         assert again == page

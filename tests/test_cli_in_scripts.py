@@ -17,7 +17,7 @@ import keras_benford as kb
 from keras_benford.cli import main
 from tests.backends import needs_tensorflow
 
-pytestmark = needs_tensorflow  # the command loads no backend: once is enough
+pytestmark = [needs_tensorflow, pytest.mark.slow]  # the command loads no backend: once is enough
 
 
 @pytest.fixture(scope="module")

@@ -26,12 +26,14 @@ MOMENTS = [(0.0, 1.0), (0.0, 0.02), (0.3, 0.1), (-5.0, 2.0), (1e-8, 3e-7), (0.0,
 SHARES = [context.gaussian_shares, context.truncated_gaussian_shares, context.uniform_shares]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mean", "std"), MOMENTS)
 def test_gaussian_shares_are_those_of_scipys_distribution(mean, std):
     expected = shares_by_scipy(stats.norm(mean, std))
     np.testing.assert_allclose(context.gaussian_shares(mean, std), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mean", "std"), MOMENTS)
 def test_uniform_shares_are_those_of_scipys_distribution(mean, std):
     half = math.sqrt(3) * std
@@ -39,6 +41,7 @@ def test_uniform_shares_are_those_of_scipys_distribution(mean, std):
     np.testing.assert_allclose(context.uniform_shares(mean, std), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mean", "std"), MOMENTS)
 def test_truncated_gaussian_shares_are_those_of_scipys_distribution(mean, std):
     scale = std / stats.truncnorm(-2, 2).std()

@@ -11,6 +11,7 @@ import keras_benford as kb
 from tests.backends import needs_tensorflow
 from tests.training import assert_same_weights, classifier, two_classes
 
+pytestmark = pytest.mark.slow
 X, Y = two_classes()
 COPIES = [copy.copy, copy.deepcopy, lambda callback: pickle.loads(pickle.dumps(callback))]
 MAKERS = {

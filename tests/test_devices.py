@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
 BACKEND = keras.backend.backend()
 on_jax = pytest.mark.skipif(BACKEND != "jax", reason="needs the JAX backend")
 on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs the TensorFlow backend")

@@ -9,6 +9,7 @@ from keras_benford.digits.tensors import tally_each, tally_ops
 from tests import oracle
 from tests.backends import array, holding, tensor
 
+pytestmark = pytest.mark.slow
 MILLION = 1_000_000
 FORMATS = [
     pytest.param(np.dtype(np.float32), id="float32"),

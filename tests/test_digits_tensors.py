@@ -54,6 +54,7 @@ def programs():
     return tensors._recent_program
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [tally_each, tally_ops], ids=["compiled", "uncompiled"])
 @pytest.mark.parametrize(
     ("pool", "smallest"),
@@ -78,6 +79,7 @@ def test_counts_are_of_64_bits_whatever_the_tensors_are(count):
     assert array(counts).dtype == np.int64
 
 
+@pytest.mark.slow
 @EVERY_COMPILER
 @pytest.mark.parametrize("mix", [MIXED, NARROW], ids=["all widths", "up to 32 bits"])
 def test_counting_inside_a_graph(compiled, mix):
@@ -91,6 +93,7 @@ def test_counting_inside_a_graph(compiled, mix):
         np.testing.assert_array_equal(array(rows), expected_rows(mix))
 
 
+@pytest.mark.slow
 @needs_tensorflow
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "jit"])
 @pytest.mark.parametrize("shape", [[None, 7], [None, None]], ids=str)
@@ -108,6 +111,7 @@ def test_shapes_unknown_to_the_graph(jit_compile, shape):
         np.testing.assert_array_equal(digits, leading_digits(values))
 
 
+@pytest.mark.slow
 @needs_tensorflow
 def test_a_rank_unknown_to_the_graph():
     import tensorflow as tf
@@ -121,6 +125,7 @@ def test_an_empty_list_has_no_rows(count):
     assert count([]).shape == (0, 11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1,), (512,), (4, 129)], ids=str)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "int64"])
 def test_one_tensor_of_any_size(shape, dtype):
@@ -148,6 +153,7 @@ def kinds_of_variables():
     return [pytest.param(kind, id=name) for name, kind in kinds.items()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", kinds_of_variables())
 @EVERY_COMPILER
 def test_variables_count_their_present_value(kind, compiled):
@@ -187,6 +193,7 @@ def test_large_tensors_are_compiled_and_small_ones_are_not(programs):
     assert programs.cache_info().currsize == 1
 
 
+@pytest.mark.slow
 @not_under("torch", "nothing in the host's memory is compiled")
 def test_200_shapes_are_one_program_traced_once(programs, monkeypatch):
     traces = []
@@ -201,6 +208,7 @@ def test_200_shapes_are_one_program_traced_once(programs, monkeypatch):
     assert programs.cache_info().currsize == 1
 
 
+@pytest.mark.slow
 @not_under("torch", "nothing in the host's memory is compiled")
 def test_many_models_in_one_process_bring_no_retracing_warning(programs, caplog):
     for size in range(1, 12):
@@ -209,12 +217,14 @@ def test_many_models_in_one_process_bring_no_retracing_warning(programs, caplog)
     assert "retracing" not in caplog.text
 
 
+@pytest.mark.slow
 def test_no_more_than_a_few_programs_are_kept_that_nobody_owns(programs):
     for size in range(1, 12):
         tally_each([ops.ones(size)])
     assert programs.cache_info().currsize == 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [tally_each, tensors.moments_each], ids=lambda f: f.__name__)
 def test_a_program_lives_as_long_as_what_it_is_compiled_for(count, programs, monkeypatch):
     made = []

@@ -38,6 +38,7 @@ def blocks(path):
 WITH_CODE = [path for path in sorted(DOCS.rglob("*.md")) if blocks(path)]
 
 
+@pytest.mark.slow
 @needs_tensorflow  # for `tf.data`
 @pytest.mark.parametrize("path", WITH_CODE, ids=lambda path: path.name)
 def test_the_code_of_a_page_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
@@ -105,12 +106,14 @@ def site(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_site_builds_and_has_an_anchor_for_every_public_name(site):
     inventory = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
     anchors = {line.split()[0] for line in zlib.decompress(inventory).decode().splitlines()}
     assert public_names() - anchors == set()
 
 
+@pytest.mark.slow
 def test_the_site_loads_nothing_from_elsewhere(site):
     loads = re.compile(
         r'<(?:script|img|iframe|link rel="?stylesheet)[^>]*?(?:src|href)="?(http[^" >]+)'
@@ -155,6 +158,11 @@ def test_the_callbacks_have_the_attributes_that_the_page_of_stopping_names(make)
     assert "best_epoch" in names
     callback = make()
     assert [name for name in names if not hasattr(callback, name)] == []
+
+
+def test_what_the_page_of_contributing_leaves_out_is_a_registered_marker(pytestconfig):
+    (marker,) = re.findall(r'-m "not (\w+)"', text_of("contributing.md"))
+    assert any(line.startswith(f"{marker}:") for line in pytestconfig.getini("markers"))
 
 
 def test_the_citation_is_of_this_version():

@@ -83,6 +83,7 @@ def run(names, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", COMMANDS.values(), ids=COMMANDS)
 def test_each_command_prints_in_ascii(arguments, run):
     assert run("ascii", *arguments)[0] == 0
@@ -102,6 +103,7 @@ def test_each_file_has_one_row_and_rows_are_of_one_length(encoding, run, names):
         assert any(encodable(f" {os.path.join('.', shown)} ", encoding) in row for row in rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_json_is_exact(encoding, run, names):
     text = run(encoding, "score", ".", "--format", "json")[1]
@@ -116,6 +118,7 @@ def test_csv_has_one_line_a_file(run, names):
     assert r"é\u2202.keras" in files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [["score", "."], ["compare", "plain.keras", f"{AWAY}.keras"]], ids=lambda a: a[0]
 )

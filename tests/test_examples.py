@@ -17,6 +17,8 @@ from examples import early_stopping, first_steps  # noqa: E402
 from examples.experiments import datasets, models, records  # noqa: E402
 from tests.backends import needs_tensorflow  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 def prepared(name):
     """Skip unless a data set is where `tfds.load` finds it without a network."""

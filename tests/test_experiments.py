@@ -22,6 +22,7 @@ from keras_benford import MLHEarlyStopping, score
 from tests.backends import needs_tensorflow
 from tests.training import classifier, two_classes
 
+pytestmark = pytest.mark.slow
 SETTING = {
     "network": "lenet",
     "initializer": "pytorch",

@@ -15,7 +15,7 @@ from tests.backends import needs_tensorflow
 from tests.trials import damaged_files, fuzz_files
 
 # The campaign's undamaged files are written by TensorFlow; reading them has no backend.
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.slow]
 SEED = 20
 
 

@@ -83,6 +83,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 class TestAgreement:
     @pytest.mark.parametrize("values", CASES.values(), ids=CASES)
     def test_with_the_plain_definition_within_rounding(self, values, engine):

@@ -28,6 +28,7 @@ def model(optimizer="adam"):
     return made
 
 
+@pytest.mark.slow
 def test_the_logs_have_what_a_report_on_the_weights_of_the_epoch_has():
     trained, reports = model(), []
     take = keras.callbacks.LambdaCallback(
@@ -46,6 +47,7 @@ def test_the_logs_have_what_a_report_on_the_weights_of_the_epoch_has():
     assert len(set(history["entropy"])) == 3
 
 
+@pytest.mark.slow
 def test_it_changes_nothing_about_the_training():
     plain = model()
     expected = plain.fit(X, Y, epochs=2, verbose=0).history["loss"]
@@ -57,6 +59,7 @@ def test_it_changes_nothing_about_the_training():
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_between_looks_the_logs_have_the_latest_so_that_every_column_is_there(tmp_path):
     monitor, path = InformationMonitor(X, every=3, method="bins"), tmp_path / "log.csv"
     callbacks = [monitor, keras.callbacks.CSVLogger(path)]
@@ -69,6 +72,7 @@ def test_between_looks_the_logs_have_the_latest_so_that_every_column_is_there(tm
     assert all(row["mutual_information"] for row in rows)
 
 
+@pytest.mark.slow
 def test_a_copy_and_a_second_fit_begin_anew():
     monitor = InformationMonitor(X)
     other = copy.deepcopy(monitor)
@@ -106,6 +110,7 @@ def test_options_that_make_no_sense_are_refused_in_the_first_epoch():
         model().fit(X, Y, verbose=0, callbacks=[InformationMonitor(X, layers="none")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [60, 200])
 def test_few_examples_are_warned_of_once_and_batches_of_many_are_not(n):
     x, y = np.tile(X, (4, 1))[:n], np.tile(Y, 4)[:n]

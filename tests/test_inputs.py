@@ -60,6 +60,7 @@ def test_all_examples_are_taken_where_there_are_no_more(source):
     assert sorted(numbers(source, 5000).tolist()) == NUMBERS.tolist()
 
 
+@pytest.mark.slow
 def test_each_example_of_a_stream_is_as_likely_as_any_other():
     # Of 160 numbers, 10 each time: every hundredth of 2,000 draws has each number 125 times.
     drawn = np.concatenate([numbers(Stream(), 10, seed) for seed in range(2000)])
@@ -157,6 +158,7 @@ def test_what_stands_for_things_gets_no_noise(x, layer, reason):
     assert why_not_noisy(draw(Given(x), 10, 0, "x"), model) == reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [7, 64, 1000])
 def test_a_model_is_run_in_batches_of_one_size(batch_size):
     model = classifier()
@@ -179,6 +181,7 @@ def test_a_model_is_run_in_batches_of_one_size(batch_size):
     np.testing.assert_array_equal(found[0], np.zeros((150, 2)))
 
 
+@pytest.mark.slow
 def test_a_monitor_takes_measures_by_name():
     monitor = Monitor(["mlh", "eic", "scaled_eic"], check_every=0.5)
     history = classifier().fit(*two_classes(), epochs=2, verbose=0, callbacks=[monitor]).history

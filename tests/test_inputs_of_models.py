@@ -64,6 +64,7 @@ def test_axes_of_length_one_are_added_and_left_out_as_by_keras(given, taken):
     np.testing.assert_allclose(found, before, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 @CALLBACKS
 @SHAPES
 def test_so_they_are_by_callbacks(callback, given, taken):
@@ -71,6 +72,7 @@ def test_so_they_are_by_callbacks(callback, given, taken):
     network(taken).fit(x, Y, verbose=0, callbacks=[callback(x)])
 
 
+@pytest.mark.slow
 @CALLBACKS
 @pytest.mark.parametrize(
     "x",

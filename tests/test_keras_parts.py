@@ -70,6 +70,7 @@ def test_user_metrics_are_those_given_to_compile():
     assert _keras.given_metrics(keras.metrics.Mean()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("epoch", "expected"), [(2, [2, 3]), (None, [0, 1, 2, 3])])
 def test_initial_epoch_is_where_fit_begins(epoch, expected):
     begun = []
@@ -85,6 +86,7 @@ def test_initial_epoch_is_where_fit_begins(epoch, expected):
     assert begun == expected
 
 
+@pytest.mark.slow
 def test_save_weights_only_leaves_the_optimizer_out(tmp_path):
     model = classifier()
     model.fit(*two_classes(), verbose=0)
@@ -132,6 +134,7 @@ def test_trainable_variables_are_those_an_optimizer_was_built_for():
     assert _keras.averaged_by(keras.optimizers.Adam()) == []
 
 
+@pytest.mark.slow
 def test_the_callback_list_that_calls_has_all_callbacks():
     found = []
 
@@ -152,6 +155,7 @@ def test_the_callback_list_that_calls_has_all_callbacks():
     assert found[2] == []
 
 
+@pytest.mark.slow
 def test_swapping_tells_whether_the_averages_are_in_the_model():
     swap, told = keras.callbacks.SwapEMAWeights(swap_on_epoch=True), []
     look = keras.callbacks.LambdaCallback(

@@ -10,6 +10,7 @@ from keras import layers
 import keras_benford as kb
 from tests.training import Scripted, classifier, two_classes
 
+pytestmark = pytest.mark.slow
 X, Y = two_classes()
 CROSSENTROPY = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 

@@ -23,6 +23,7 @@ from examples.memorization import (
 )
 from tests.backends import needs_tensorflow
 
+pytestmark = pytest.mark.slow
 SCRIPTS = {
     "circles": circles,
     "colored_mnist": colored_mnist,

@@ -77,6 +77,7 @@ def test_mlh_updates_inside_a_graph(values, compiled):
     np.testing.assert_array_equal(metric.counts, kb.digit_counts(values))
 
 
+@pytest.mark.slow
 @needs_tensorflow
 @pytest.mark.parametrize("jit_compile", [False, True], ids=["graph", "jit"])
 def test_mlh_changes_its_state_inside_a_graph(values, jit_compile):
@@ -97,6 +98,7 @@ SEVERAL_STEPS = pytest.param({"steps_per_execution": 3}, id="steps-per-execution
 MODES = [EAGER, GRAPH] if BACKEND == "torch" else [EAGER, GRAPH, JIT, SEVERAL_STEPS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_weights_mlh_reports_the_weights_as_they_are_after_the_epoch(mode):
     x, y = two_classes()
@@ -110,6 +112,7 @@ def test_weights_mlh_reports_the_weights_as_they_are_after_the_epoch(mode):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_weights_mlh_follows_the_weights_within_an_epoch(mode):
     x, y = two_classes()
@@ -174,6 +177,7 @@ def test_weights_mlh_serves_a_model_with_several_outputs():
     assert history["a_mlh"][-1] == pytest.approx(kb.score(model).mlh, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_weights_mlh_of_a_quantised_model_is_nan_and_evaluation_goes_on():
     # By names of their own, as Keras numbers layers on: the message is held to a length.
     dense = [keras.layers.Dense(2, name=f"dense_{i}") for i in range(30)]
@@ -218,6 +222,7 @@ def test_a_loaded_model_reports_nan_with_one_warning_until_bound(tmp_path):
     assert logs["mlh"] == pytest.approx(kb.score(saved).mlh, abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fits_before", [0, 1])
 def test_a_callback_binds_the_metric_of_a_loaded_model(tmp_path, fits_before):
     saved_model(tmp_path / "model.keras")
@@ -232,6 +237,7 @@ def test_a_callback_binds_the_metric_of_a_loaded_model(tmp_path, fits_before):
     assert np.isfinite([logs["mlh"] for logs in seen]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports",
     ["import keras, keras_benford", "from keras_benford import WeightsMLH; import keras"],

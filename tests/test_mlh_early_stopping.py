@@ -16,6 +16,8 @@ from tests.training import (
     unknown_length,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def scripted(values, monitor="mlh", **arguments):
     """An `MLHEarlyStopping` that reads MLH from a list instead of from the weights."""

@@ -17,6 +17,7 @@ from keras_benford.weights import open_model
 from tests import oracle
 from tests.backends import needs_tensorflow
 
+pytestmark = pytest.mark.slow
 FILES = Path(__file__).parent / "files"
 EXPECTED = json.loads((FILES / "expected.json").read_text())
 RANDOM_AT_FIRST = (

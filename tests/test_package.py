@@ -272,6 +272,7 @@ def wheel(tmp_path_factory):
     return folder / "unpacked"
 
 
+@pytest.mark.slow
 class TestWheel:
     def test_holds_every_module_its_type_marker_and_nothing_else(self, wheel):
         files = {

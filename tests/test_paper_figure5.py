@@ -19,6 +19,7 @@ stats = pytest.importorskip("scipy.stats")
 from examples.experiments import command  # noqa: E402
 from examples.paper import figure5  # noqa: E402
 
+pytestmark = pytest.mark.slow
 EACH = pytest.mark.parametrize("mu", figure5.MUS, ids=figure5.name)
 
 

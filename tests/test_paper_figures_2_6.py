@@ -17,7 +17,7 @@ from keras_benford import BENFORD
 from tests.backends import needs_tensorflow
 
 # The others take long to build the models, whose weights they hold and count alike (test_scoring).
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.slow]
 
 BOTH = pytest.mark.parametrize("figure", [figure2, figure6], ids=["figure2", "figure6"])
 UNIFORM = np.full(9, 1000) + np.arange(9)

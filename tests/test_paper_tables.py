@@ -27,6 +27,7 @@ from examples.paper import (
 from keras_benford import eic, scaled_eic, symbolic_eic
 from tests.backends import needs_tensorflow
 
+pytestmark = pytest.mark.slow
 SCRIPTS = {
     "figure1": figure1,
     "figure5_networks": figure5_networks,

@@ -132,6 +132,7 @@ class TestDigits:
         assert names(ax) == list("123456789")
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("leading digit", "share of the values")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("scores", "expected"),
         [
@@ -290,6 +291,7 @@ SCORES = {
 }
 
 
+@pytest.mark.slow
 @BOTH
 class TestBoth:
     @pytest.mark.parametrize("scores", SCORES.values(), ids=SCORES)

@@ -128,6 +128,7 @@ def test_a_fresh_network_is_never_taken_for_a_trained_one(initializer, looks):
     assert found.faults == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("initializer", ["glorot_uniform", "he_uniform"])
 def test_a_network_that_learned_looks_trained(initializer):
     model = network(initializer)

@@ -15,6 +15,7 @@ import keras_benford as kb
 from keras_benford.callbacks.resume import Backup
 from tests.training import assert_same_weights, two_classes
 
+pytestmark = pytest.mark.slow
 
 # TensorFlow's own shuffling starts anew in each process; the others' goes on where it was.
 SHUFFLE = keras.backend.backend() != "tensorflow"

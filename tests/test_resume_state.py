@@ -13,6 +13,7 @@ only_jax = pytest.mark.skipif(
 )
 
 
+@pytest.mark.slow
 def test_the_best_weights_stay_on_disk_when_training_has_ended(tmp_path):
     stopping, model = train(tmp_path)
     assert stopping.best_weights is None
@@ -55,6 +56,7 @@ def test_it_says_where_it_goes_on(tmp_path, capsys):
     assert "MLHEarlyStopping: goes on after epoch 1." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_state_of_another_model_is_refused(tmp_path):
     train(tmp_path, KillAt(2))
     model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(1)])

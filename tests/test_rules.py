@@ -184,6 +184,7 @@ def random_values(rng, n):
     return [None if kind > 0.95 else value for kind, value in zip(kinds, values.tolist())]  # noqa: B905
 
 
+@pytest.mark.slow
 def test_a_replay_decides_as_the_callback_did():
     rng = np.random.default_rng(0)
     outcomes = set()

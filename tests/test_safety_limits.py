@@ -29,7 +29,7 @@ from tests.test_safety_safetensors import (
 )
 
 # Reading has no backend, and is tried under one.
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.slow]
 
 
 def hdf5_of_100_000_groups(folder):

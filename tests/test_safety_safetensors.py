@@ -52,7 +52,7 @@ def safetensors_header_too_long(folder):
     return path
 
 
-@refused(r"lists more arrays than any model's")
+@refused(r"lists more arrays than any model's", pytest.mark.slow)
 def safetensors_of_too_many_arrays(folder):
     header = {f"{i}": entry((0,), offsets=(0, 0)) for i in range(200_000)}
     return safetensors(folder / "a.safetensors", header | {"k": entry()})

@@ -11,7 +11,7 @@ from tests.backends import needs_tensorflow
 from tests.strange_files import COUNTS, Refused, W, fifo, refusal
 
 # TensorFlow writes most of these files, and reads them.
-pytestmark = needs_tensorflow
+pytestmark = [needs_tensorflow, pytest.mark.slow]
 refused = Refused()
 
 

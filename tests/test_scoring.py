@@ -98,6 +98,7 @@ class TestCounts:
         for layer, kernel in zip(score.layers, kernels, strict=True):
             assert layer.counts.tolist() == decimal_counts(kernel)
 
+    @pytest.mark.slow
     def test_two_hundred_kernels_of_different_shapes(self):
         widths = np.random.default_rng(0).permutation(np.arange(2, 202)).tolist()
         # JAX would take a minute to draw numbers of so many shapes.

@@ -68,6 +68,7 @@ def selected(layer):
     return counted, selection.skipped
 
 
+@pytest.mark.slow
 class TestKerasLayers:
     @EVERY_LAYER_WITH_WEIGHTS
     def test_kernels_count_and_nothing_else(self, case):
@@ -101,6 +102,7 @@ class TestKerasLayers:
             np.testing.assert_array_equal(array(weight.value()), array(variable))
 
 
+@pytest.mark.slow
 @needs_tensorflow  # a layer's weights are the same under each backend, and JAX takes long
 @pytest.mark.parametrize("name", sorted(OTHER_LAYERS.values()))
 def test_every_other_layer_of_keras_has_no_weights(name):
@@ -261,6 +263,7 @@ class TestLoRA:
 
 @pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize` method")
 class TestQuantisation:
+    @pytest.mark.slow
     @pytest.mark.parametrize("mode", ["int8", "int4"])
     @pytest.mark.parametrize("rank", [None, 2], ids=["plain", "LoRA"])
     def test_quantised_kernels_are_skipped_and_say_so(self, mode, rank):

@@ -291,6 +291,7 @@ class TestShapes:
     def test_any_sequence_serves(self, statistic, kind):
         assert statistic(kind(COUNTS[0])) == statistic(COUNTS[0])
 
+    @pytest.mark.slow
     @EVERY_STATISTIC
     @EVERY_COMPILER
     def test_a_graph_gives_what_eager_execution_gives(self, statistic, compiled):

@@ -15,6 +15,8 @@ from examples.stopping import signals, stand_ins, tasks
 from examples.stopping.networks import Shape
 from tests.backends import needs_tensorflow
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_two_halves_share_no_data_and_no_network():
     def used(half):

@@ -117,6 +117,7 @@ HARD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", ">f4"])
 @pytest.mark.parametrize("values", HARD.values(), ids=HARD)
 @pytest.mark.filterwarnings("ignore:overflow encountered in cast")

@@ -6,6 +6,9 @@ In a process of its own, as all of these are settings of a whole process.
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
 CODE = """
 import tempfile
 import warnings

@@ -5,7 +5,7 @@ import keras_benford as kb
 from tests.backends import needs_tensorflow
 from tests.training import classifier, two_classes
 
-pytestmark = needs_tensorflow  # which writes TensorBoard's files
+pytestmark = [needs_tensorflow, pytest.mark.slow]  # which writes TensorBoard's files
 event_accumulator = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator", reason="needs tensorboard"
 )

@@ -355,6 +355,7 @@ def by_numpy(path):
     return found
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_by_one_line_or_scored_right(tmp_path):
     values = W.tobytes() + B.tobytes()
     half = weight("head/kernel", [8, 6], "float16")

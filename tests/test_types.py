@@ -12,6 +12,7 @@ import pytest
 
 import keras_benford
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 needs_mypy = pytest.mark.skipif(
     importlib.util.find_spec("mypy") is None, reason="mypy is not installed"

@@ -9,6 +9,7 @@ import pytest
 import keras_benford as kb
 from tests.training import Recorder, assert_same_weights, classifier, two_classes
 
+pytestmark = pytest.mark.slow
 BACKEND = keras.backend.backend()
 others_warn = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -286,6 +286,7 @@ def paths(parts):
     return [part.path for part in parts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "form"), EACH_FORM)
 class TestEachModelInEachFormat:
     def test_has_the_live_digit_counts(self, saved, name, form):
@@ -319,6 +320,7 @@ class TestEachModelInEachFormat:
         assert (saved(name)[form].name == saved(name).model.name) == known
 
 
+@pytest.mark.slow
 @needs_tensorflow
 @pytest.mark.parametrize("name", ["trained", "averaged", "scaled"])
 def test_a_checkpoint_of_model_and_optimizer_has_the_live_digit_counts(saved, name, tmp_path):
@@ -364,6 +366,7 @@ class TestOtherPaths:
         assert found[:3] == ["one/0", "one/1", "one/multi_head_attention/key/kernel"]
         assert "two/mine/kernel" in found
 
+    @pytest.mark.slow
     @needs_tensorflow
     def test_tensorflow_leaves_out_the_names_of_a_custom_layers_parts(self, saved):
         found = paths(saved("custom layers")["SavedModel"].layers)
@@ -429,6 +432,7 @@ def test_a_variable_in_two_layers_counts_twice_in_keras_own_files_and_is_marked(
             assert_same(saved[form], saved.live, form)
 
 
+@pytest.mark.slow
 class TestIterWeights:
     @pytest.mark.parametrize("form", each_form(ALL))
     @pytest.mark.parametrize("name", ["trained", "frozen", "tied"])
@@ -608,6 +612,7 @@ class TestHDF5Layouts:
             assert_bits(array, expected[array.path])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "big-endian"])
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_hdf5_layouts_hold_halves(dtype, layout, tmp_path):

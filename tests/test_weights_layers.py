@@ -258,6 +258,7 @@ def saved(case, tmp_path_factory):
     return Saved(model, tmp_path_factory.mktemp("layer"))
 
 
+@pytest.mark.slow
 def test_the_live_layer_has_the_digits_of_its_variables(case, saved):
     tallies = {
         layer.path: [*layer.counts, layer.zeros, layer.nonfinite] for layer in saved.live.layers
@@ -267,6 +268,7 @@ def test_the_live_layer_has_the_digits_of_its_variables(case, saved):
         assert found == oracle.tally(merged(saved.model, path)).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", each_form(WRITERS))
 class TestEachLayerInEachFormat:
     @pytest.fixture(autouse=True)
@@ -296,6 +298,7 @@ def reasons_of(skipped, name, form):
     return sorted((None if other_paths else part.path, part.reason) for part in skipped)
 
 
+@pytest.mark.slow
 @needs_tensorflow
 @pytest.mark.parametrize("name", [n for n, form in NOT_SAVED if form == "checkpoint"])
 def test_a_checkpoint_really_lacks_the_layers_in_lists(name, tmp_path):
@@ -347,6 +350,7 @@ def held(case, name, tmp_path_factory):
     return Saved(model, tmp_path_factory.mktemp("held"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["keras", "weights.h5", "h5"])
 def test_each_layer_in_a_custom_layer_has_the_live_digit_counts(name, held, form):
     """Keras' names of the layers tell their classes, wherever a custom layer keeps them."""
@@ -373,6 +377,7 @@ WRAPPED = ("TimeDistributed", "SpectralNormalization", "SpectralNormalization, o
 WRAPPED += ("RNN",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["keras", "weights.h5", "sharded", "h5"])
 def test_each_layer_by_any_name_has_the_live_digit_counts(name, renamed, form):
     """The configuration tells the classes, and where it is missing the groups' names."""
@@ -504,6 +509,7 @@ def saved_model(model_name, tmp_path_factory):
         yield Saved(model, tmp_path_factory.mktemp("model"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", each_form(WRITERS))
 class TestDtypesQuantisationAndLoRA:
     def test_have_the_live_digit_counts_and_are_not_guessed(self, model_name, saved_model, form):
@@ -536,6 +542,7 @@ def test_mixed_precision_under_lora_has_the_live_digit_counts(form, tmp_path):
     assert_same(saved[form], saved.live, form)
 
 
+@pytest.mark.slow
 def test_sharded_weights_are_in_several_files(saved_model):
     assert saved_model["sharded"].size
     assert len(list(saved_model.folder.glob("sharded/*.weights.h5"))) > 1
