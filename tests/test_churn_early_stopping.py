@@ -435,6 +435,7 @@ class TestWhatComesBack:
         np.testing.assert_allclose(norm.moving_variance, hidden.var(axis=0), rtol=1e-4, atol=1e-5)
         assert norm.momentum == 0.99
 
+    @pytest.mark.slow
     def test_leaves_the_statistics_of_frozen_batch_norm_alone(self):
         norm = layers.BatchNormalization()
         model = network(norm, layers.Dense(2))

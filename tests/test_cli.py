@@ -135,6 +135,7 @@ class TestScore:
         assert [cell.strip() for cell in row.split("│")][1:3] == ["a.keras", "cannot be told"]
         assert "nonconforming" not in run("score", "a.keras")[1]
 
+    @pytest.mark.slow
     def test_many_weights_that_do_not_count_are_summed_up_and_named_on_demand(self, run, tmp_path):
         model = keras.Sequential([keras.Input((4,)), *(layers.Dense(3) for _ in range(5))])
         model.save(tmp_path / "deep.keras")
@@ -207,6 +208,7 @@ class TestScore:
         assert found["file"] == "a.keras"
         (folder / "out.json").unlink()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("jobs", [1, 2, 3])
     def test_says_the_same_for_any_number_of_jobs(self, run, jobs):
         files = ("b.weights.h5", "a.keras", "bad.keras", "a.h5")
@@ -363,6 +365,7 @@ class TestCompare:
             assert f"{second.mlh:.4f}" in line
             assert f"{second.mlh - first.mlh:+.4f}" in line
 
+    @pytest.mark.slow
     def test_the_same_model_in_two_formats_has_the_same_digits(self, run):
         out = run("compare", "a.keras", "a.h5")[1]
         assert out.count("same digits") == 3

@@ -97,6 +97,7 @@ class TestWhatIsTaken:
         expected = [outputs_of(model, name, IMAGES).mean((1, 2)) for name in found.layer_names]
         close(found.values, np.hstack(expected))
 
+    @pytest.mark.slow
     def test_of_sequences_their_average_or_a_position(self):
         inputs = keras.Input((5,))
         x = layers.Embedding(30, 8)(inputs)

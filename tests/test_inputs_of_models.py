@@ -56,6 +56,7 @@ SHAPES = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @SHAPES
 def test_axes_of_length_one_are_added_and_left_out_as_by_keras(given, taken):
     x, model = normal(*given), network(taken)

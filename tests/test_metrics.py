@@ -166,6 +166,7 @@ def test_weights_mlh_follows_a_model_whose_weights_are_replaced():
     assert float(metric.result()) != before
 
 
+@pytest.mark.slow
 def test_weights_mlh_serves_a_model_with_several_outputs():
     inputs = keras.Input((8,))
     model = keras.Model(

@@ -11,6 +11,7 @@ from tests.backends import BACKEND
 from tests.test_resume import KillAt, Killed
 from tests.training import Recorder, assert_same_weights, classifier, two_classes
 
+pytestmark = pytest.mark.slow
 has_multi = pytest.mark.skipif(
     not hasattr(keras.optimizers, "MultiOptimizer"), reason="this Keras has no MultiOptimizer"
 )
@@ -48,7 +49,6 @@ def assert_nearly_same_weights(left, right):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "restore"),
     [("sgd", "average"), ("scaled", "best"), pytest.param("multi", "best", marks=has_multi)],
@@ -65,7 +65,6 @@ def test_the_order_of_swapping_and_stopping_makes_no_difference(optimizer, resto
         assert_nearly_same_weights(model.get_weights(), expected)
 
 
-@pytest.mark.slow
 def test_the_averages_of_the_best_epoch_come_back_after_a_swap():
     ours, averages = stopping(), Recorder()
     model = train(swap(), averages, ours)
@@ -75,7 +74,6 @@ def test_the_averages_of_the_best_epoch_come_back_after_a_swap():
     assert_same_weights(model.get_weights(), fitted.get_weights())
 
 
-@pytest.mark.slow
 @has_multi
 def test_averages_of_several_optimizers_are_kept_as_fit_would_leave_them():
     expected = train(epochs=2, optimizer="multi").get_weights()
@@ -84,7 +82,6 @@ def test_averages_of_several_optimizers_are_kept_as_fit_would_leave_them():
     assert_same_weights(model.get_weights(), expected)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("swap_first", [True, False], ids=["swap-first", "swap-last"])
 def test_a_killed_training_with_swapped_averages_goes_on_from_the_raw_weights(tmp_path, swap_first):
     def run(folder=None, kill=()):
@@ -168,7 +165,6 @@ class TestSeveralOptimizers:
         outer.compile("sgd")
         assert len(optimizers.all_of(outer)) == 4
 
-    @pytest.mark.slow
     def test_the_best_weights_leave_them_where_training_ended(self, tmp_path):
         ours = kb.MLHEarlyStopping("mlh", mode="min", patience=9, backup_dir=tmp_path)
         model = adversarial(ours)
@@ -180,7 +176,6 @@ class TestSeveralOptimizers:
                 [ops.convert_to_numpy(v) for v in theirs.variables],
             )
 
-    @pytest.mark.slow
     def test_a_killed_training_goes_on_with_the_state_of_each(self, tmp_path):
         def run(*more, folder=None):
             return adversarial(

@@ -67,6 +67,7 @@ def test_the_state_of_another_model_is_refused(tmp_path):
     assert (tmp_path / "state.json").exists()
 
 
+@pytest.mark.slow
 def test_a_model_without_weights_yet_is_refused(tmp_path):
     train(tmp_path, KillAt(2))
     model = keras.Sequential([keras.layers.Dense(2)])
@@ -74,6 +75,7 @@ def test_a_model_without_weights_yet_is_refused(tmp_path):
         Backup(tmp_path).read(model, "symbolic_eic")
 
 
+@pytest.mark.slow
 def test_the_state_of_another_monitor_is_refused(tmp_path):
     train(tmp_path, KillAt(2))
     with pytest.raises(ValueError, match="monitor mlh; received one with symbolic_eic"):

@@ -43,6 +43,7 @@ def pool(request):
         yield pool
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_figures_are_those_of_the_whole_array(dtype, compiled, pool):
