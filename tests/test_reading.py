@@ -162,6 +162,12 @@ class TestSentences:
         assert "w1 lies farthest: its MLH is " in found.sentences[1]
         assert found.sentences[2] == "Weights that still look untrained: w0."
 
+    def test_of_few_weights_it_is_said_how_much_they_hold(self):
+        small = [drawn(UNIFORM, 9_000), drawn(UNIFORM, 9_000, seed=1)]
+        found = reading(*small, drawn(LAPLACE, 60_000))
+        assert found.looks == "trained"
+        assert "1 of 3 weights (77 % of the values) has other digits" in found.sentences[0]
+
     def test_where_mlh_is_near_by_chance_the_digits_tell(self):
         values = np.concatenate([drawn(UNIFORM), drawn(NORMAL)])
         found = reading(values)

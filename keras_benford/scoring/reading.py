@@ -208,8 +208,12 @@ def _faults(score):
 
 
 def _of(some, judged):
-    """`3 of 4 weights have`"""
-    return f"{len(some):,} of {len(judged):,} weights {'has' if len(some) == 1 else 'have'}"
+    """`3 of 4 weights have`; of fewer than half with what they hold: `1 of 4 weights (76 % …) has`"""
+    said = f"{len(some):,} of {len(judged):,} weights"
+    if 2 * len(some) < len(judged):
+        values = [sum(each.layer.size for each in group) for group in (some, judged)]
+        said += f" ({100 * values[0] / values[1]:.0f} % of the values)"
+    return f"{said} {'has' if len(some) == 1 else 'have'}"
 
 
 def _names(layers):
