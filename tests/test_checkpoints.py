@@ -94,6 +94,7 @@ def scored(tmp_path):
     return scored
 
 
+@pytest.mark.slow
 @needs_tensorflow
 class TestOfTensorFlow1:
     def test_only_the_weights_count_and_state_is_listed_by_its_kind(self, scored):

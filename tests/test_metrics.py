@@ -209,6 +209,7 @@ def saved_model(path):
     return model
 
 
+@pytest.mark.slow
 def test_a_loaded_model_reports_nan_with_one_warning_until_bound(tmp_path):
     saved = saved_model(tmp_path / "model.keras")
     model = keras.models.load_model(tmp_path / "model.keras")

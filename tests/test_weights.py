@@ -389,6 +389,7 @@ class Attending(keras.Layer):
         return self.norm(self.inner([x, x]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", each_form(["SavedModel", "checkpoint"]))
 def test_a_scale_of_a_layer_that_tensorflow_does_not_name_is_guessed(form, tmp_path):
     """AdditiveAttention's is random at first, RMSNormalization's is not."""

@@ -208,7 +208,7 @@ def _faults(score):
 
 
 def _of(some, judged):
-    """`3 of 4 weights have`; of fewer than half with what they hold: `1 of 4 weights (76 % …) has`"""
+    """`3 of 4 weights have`; of fewer than half, `1 of 4 weights (76 % of the values) has`."""
     said = f"{len(some):,} of {len(judged):,} weights"
     if 2 * len(some) < len(judged):
         values = [sum(each.layer.size for each in group) for group in (some, judged)]
