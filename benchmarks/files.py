@@ -18,8 +18,6 @@ import sys
 import tempfile
 import time
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
 import h5py
 import numpy as np
 from rich.console import Console

@@ -9,13 +9,10 @@ where there is no GPU, are timed on some of the pairs, and what all would take i
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 WAYS = {
     "KSG, numba, Gaussian": ("numba", "gaussian", None),

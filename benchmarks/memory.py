@@ -9,14 +9,11 @@ weights in both places.
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 WAYS = {
     "no callback": None,

@@ -17,11 +17,8 @@ the share of the hooks is that of a new network's `fit`, compiling included.
 import argparse
 import functools
 import importlib
-import os
 import statistics
 import time
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np

@@ -14,10 +14,7 @@ Regret is the test accuracy at the best epoch, less that at the epoch which the 
 
 import argparse
 import collections
-import os
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np

@@ -11,11 +11,8 @@ is told is how much the process grew from the tenth model to the last.
 import argparse
 import gc
 import json
-import os
 import subprocess
 import sys
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 WAYS = ("neither", "callback", "score")
 _WARM_UP = 10

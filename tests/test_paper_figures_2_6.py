@@ -162,7 +162,7 @@ def test_a_download_that_fails_is_one_line_and_the_verdict_says_so(figure, tmp_p
     line, again = said.err.splitlines()
     assert line == again
     assert line.startswith(f"{known_models.QUICK}: expected a download; received Exception: URL")
-    assert line.endswith(f"do pass a file, --weights {known_models.QUICK}=PATH")
+    assert line.endswith(f"pass a file, --weights {known_models.QUICK}=PATH")
     assert f"**Trained weights of {known_models.QUICK} could not be fetched here:" in said.out
     assert "NOT tested" in said.out
     assert len(records.read(tmp_path / "networks.jsonl")) == 2
@@ -175,7 +175,7 @@ def test_keras_hub_that_is_missing_is_one_line(tmp_path, built, monkeypatch, cap
     lines = capsys.readouterr().err.splitlines()
     (line,) = (line for line in lines if "keras_hub" in line)
     assert line.startswith("--keras-hub: expected the package keras_hub; received ")
-    assert line.endswith("do `pip install keras-hub`")
+    assert line.endswith("`pip install keras-hub`")
 
 
 def test_a_model_of_keras_hub_is_built_from_its_configuration(tmp_path, built, monkeypatch):
@@ -204,7 +204,7 @@ def test_a_model_of_keras_hub_is_built_from_its_configuration(tmp_path, built, m
 def test_drawing_without_records_is_one_line(figure, tmp_path, capsys):
     assert run(figure, "--draw", "--out", tmp_path) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("expected records; received none; do run without --draw")
+    assert line.endswith("expected records; received none; run without --draw")
 
 
 @pytest.mark.parametrize(

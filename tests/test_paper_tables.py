@@ -71,7 +71,7 @@ def test_without_records_there_is_nothing_to_draw(name, tmp_path, capsys):
     said = capsys.readouterr()
     assert "0 of" in said.out
     (line,) = said.err.splitlines()
-    assert line == f"{tmp_path}: expected records; received none; do run without --draw"
+    assert line == f"{tmp_path}: expected records; received none; run without --draw"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -109,7 +109,7 @@ def make_and_draw(parser, make, draw=None, argv=None):
         print("interrupted: what is recorded stays, and the next start goes on", file=sys.stderr)
         sys.exit(130)
     if not found[0] and not failures:
-        failures = [f"{args.out}: expected records; received none; do run without --draw"]
+        failures = [f"{args.out}: expected records; received none; run without --draw"]
     if found[0] and draw:
         path = args.out / args.name
         text = (QUICK if args.quick else "") + draw(*found, path.with_suffix(".png"))

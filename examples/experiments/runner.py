@@ -138,7 +138,7 @@ def _on_ray(settings, function, address):
     try:
         import ray
     except ImportError as error:
-        raise ImportError("`--ray` takes the package ray; do `pip install ray`") from error
+        raise ImportError("`--ray` takes the package ray; `pip install ray`") from error
     import keras_benford
 
     folders = [pathlib.Path(keras_benford.__file__).parent, pathlib.Path(__file__).parents[1]]

@@ -122,8 +122,7 @@ def _fetching(name, build, instead):
         except Exception as error:  # which is what `keras.utils.get_file` itself raises
             said = " ".join(str(error).split())
             raise DownloadError(
-                f"{name}: expected a download; received {type(error).__name__}: {said}; "
-                f"do {instead}"
+                f"{name}: expected a download; received {type(error).__name__}: {said}; {instead}"
             ) from error
 
     return fetch
@@ -135,6 +134,6 @@ def _keras_hub():
     except ImportError as error:
         raise ImportError(
             f"--keras-hub: expected the package keras_hub; received {error}; "
-            "do `pip install keras-hub`"
+            "`pip install keras-hub`"
         ) from error
     return keras_hub

@@ -229,7 +229,7 @@ def _models(text):
     if unknown:
         raise argparse.ArgumentTypeError(
             f"expected models of keras.applications; received {', '.join(unknown)}; "
-            f"do choose of {', '.join(APPLICATIONS)}"
+            f"choose of {', '.join(APPLICATIONS)}"
         )
     return chosen
 
@@ -238,7 +238,7 @@ def _named_path(text):
     name, _, path = text.partition("=")
     if not (name and path):
         raise argparse.ArgumentTypeError(
-            f"expected NAME=PATH; received {text}; do name the model, as in VGG16=vgg16.weights.h5"
+            f"expected NAME=PATH; received {text}; name the model, as in VGG16=vgg16.weights.h5"
         )
     return name, path
 

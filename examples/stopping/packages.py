@@ -126,7 +126,7 @@ def rows_of(name, folder=CACHE):
     """A table's columns as text, `(n_columns, n_rows)`."""
     path = pathlib.Path(folder) / "keel.npz"
     if not path.exists():
-        raise FileNotFoundError(f"{path}: do `python -m examples.stopping.packages` first")
+        raise FileNotFoundError(f"{path}: not there; run `python -m examples.stopping.packages`")
     with np.load(path) as tables:
         lines = tables[name].tolist()
     rows = [[field.strip() for field in line.split(",")] for line in lines if line.strip()]
