@@ -21,11 +21,10 @@ import pathlib
 import time
 
 import keras
-import matplotlib.pyplot as plt
 from rich.console import Console
 from rich.table import Table
 
-from examples.experiments import datasets, models, records
+from examples.experiments import datasets, models, pictures, records
 from examples.experiments.command import positive, seed
 from examples.experiments.runner import progress
 from examples.experiments.shuffled import Shuffled
@@ -236,9 +235,9 @@ def save(out, model, history, stopping):
         writer.writerow(["epoch", *history])
         writer.writerows([e, *row] for e, row in enumerate(zip(*history.values(), strict=True), 1))
     restored = stopping.best_epoch if stopping else None
-    above, _ = plots.history(history, restored_epoch=restored)
-    above.figure.savefig(out / "curves.png", dpi=150)
-    plt.close(above.figure)
+    figure, axes = pictures.new(6, 2, sharex=True)
+    plots.history(history, restored_epoch=restored, axes=axes)
+    pictures.save(figure, out / "curves.png")
     model.save(out / "model.keras")
 
 

@@ -102,6 +102,20 @@ class TestEntropy:
         assert medians(ax) == [np.median(each.entropy) for each in reports]
         assert labels(ax) == ["all neurons"]
 
+    @pytest.mark.parametrize("values", [[0, 0, 0, 1, 2], [1, 5, 5.1], [2, 2, 2]], ids=str)
+    def test_notches_stay_within_their_box(self, values):
+        ax = plots.entropy({"layer": values})
+        ends = ax.patches[0].get_path().vertices[:, 1]
+        assert ends.min() == np.quantile(values, 0.25)
+        assert ends.max() == np.quantile(values, 0.75)
+
+    def test_layers_of_several_differ_in_colour_and_hatch(self):
+        ax = plots.entropy([report([5] * 8), report([5] * 8)])
+        boxes = [(box.get_facecolor(), box.get_hatch()) for box in ax.patches]
+        assert len(set(boxes)) == 8
+        assert len({hatch for _, hatch in boxes}) == 5
+        assert ax.get_xlabel() == "model"
+
     def test_the_names_of_a_hundred_layers_do_not_overlap(self):
         ax = plots.entropy(report([3] * 100))
         assert within_the_figure(ax)
@@ -140,6 +154,23 @@ class TestMutualInformation:
         ax = plots.mutual_information({"a": report([20]), "b": np.ones(5)}, components=0)
         assert len(ax.patches) == 2
         assert ax.get_lines()[:] == []
+        assert ax.get_legend().get_title().get_text() == ""
+
+    def test_the_legend_says_what_the_line_is(self):
+        ax = plots.mutual_information(report([20]), components=3)
+        said = ax.get_legend().get_title().get_text()
+        assert said == "bars: the pairs; line: a mixture of 3 Gaussians fitted to them"
+
+    @pytest.mark.parametrize("components", [0, 2])
+    def test_several_are_told_apart_without_their_colours(self, components):
+        ax = plots.mutual_information(
+            [report([20], seed) for seed in range(5)], components=components
+        )
+        looks = [line.get_marker() for line in ax.get_lines()]
+        looks = looks or [bars.get_linestyle() for bars in ax.patches]
+        assert len(set(looks)) == 5
+        assert not any(bars.get_fill() for bars in ax.patches)
+        assert within_the_figure(ax)
 
     def test_pairs_that_are_all_the_same_are_drawn_without_a_mixture(self):
         ax = plots.mutual_information(np.full(100, 0.3))
@@ -212,6 +243,7 @@ class TestHistory:
         assert plots.information_history(values, axes=axes) is axes
         assert labels(axes[0]) == ["clean", "shuffled"]
         assert len(axes[1].get_lines()) == 2
+        assert len({line.get_marker() for line in axes[1].get_lines()}) == 2
 
     @pytest.mark.parametrize(
         ("values", "received"),

@@ -8,14 +8,10 @@ by seed, whether they go together.
 import collections
 
 import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from scipy import stats
 
-from examples.experiments import command
+from examples.experiments import command, pictures
 from examples.experiments.records import mean_and_spread
 from keras_benford import plots
 
@@ -24,6 +20,12 @@ MEASURES = {"entropy": "entropy", "mutual_information": "mutual information"}
 _HISTORY = ("epoch", *MEASURES)
 PUBLISHED = {"entropy": "rises", "mutual_information": "falls"}
 """With either level. With e the shortcut gets worse, with beta there is more to memorise."""
+# By the first word of a problem's name: its title, and of a level the symbol and the whole.
+_PROBLEMS = {
+    "circles": ("Two circles", "e", "points whose third feature misleads"),
+    "colored": ("Coloured", "e", "pictures whose colour misleads"),
+    "shuffled": ("Shuffled", "β", "labels that are redrawn"),
+}
 
 
 def stages(setting, levels, quick, **variants):
@@ -65,8 +67,14 @@ def draw(records, picture):
     for record in records:
         by_level[record["setting"]["level"]].append(record)
     by_level = dict(sorted(by_level.items()))
-    symbol = "β" if records[0]["setting"]["problem"].startswith("shuffled") else "e"
-    _picture(by_level, symbol, picture)
+    problem, _, data = records[0]["setting"]["problem"].partition("_")
+    title, symbol, what = _PROBLEMS[problem]
+    title = f"{title} {data.upper().replace('CIFAR', 'CIFAR-')}".strip()
+    if "l2" in records[0]["setting"]:
+        title += f", weight decay {records[0]['setting']['l2']:g}"
+    figure = _picture(by_level, symbol, what)
+    figure.suptitle(f"{title}: information in neurons, and accuracy")
+    pictures.save(figure, picture)
     parts = [
         "Accuracies in %, entropy and mutual information in nats: mean ± standard deviation "
         "over the seeds.",
@@ -118,30 +126,43 @@ def _directions(records):
     return command.markdown(["neurons of", *(each for pair in columns for each in pair)], rows)
 
 
-def _picture(by_level, symbol, path):
-    figure = plt.figure(figsize=(13, 8), layout="constrained")
-    (boxes, density), (entropy, information) = figure.subplots(2, 2)
+@matplotlib.rc_context({"font.size": 9})
+def _picture(by_level, symbol, what):
+    figure, (boxes, density, *curves) = pictures.new(9.4, 4)
+    labelled = {f"{symbol} = {level:g}": runs for level, runs in by_level.items()}
     reports = {
-        f"{symbol} = {level:g}": {
+        label: {
             layer["name"]: np.concatenate([run["entropies"][layer["name"]] for run in runs])
             for layer in runs[0]["layers"]
         }
-        for level, runs in by_level.items()
+        for label, runs in labelled.items()
     }
     accuracies = [
-        np.mean([run["target"]["accuracy"] for run in runs]) for runs in by_level.values()
+        100 * np.mean([run["target"]["accuracy"] for run in runs]) for runs in by_level.values()
     ]
     plots.entropy(reports, accuracies=accuracies, ax=boxes)
+    boxes.set_xlabel(f"{symbol}: share of {what}")
+    figure.axes[-1].set_ylabel("target accuracy (%)")
     pairs = {
-        label: np.concatenate([run["pairs"] for run in runs])
-        for label, runs in zip(reports, by_level.values(), strict=True)
+        label: np.concatenate([run["pairs"] for run in runs]) for label, runs in labelled.items()
     }
     plots.mutual_information(pairs, ax=density)
+    _histories(labelled, curves)
+    return figure
+
+
+def _histories(labelled, axes):
+    """Means over the seeds, and bands from the lowest to the highest."""
     history = {
         label: {key: np.mean([run["history"][key] for run in runs], axis=0) for key in _HISTORY}
-        for label, runs in zip(reports, by_level.values(), strict=True)
+        for label, runs in labelled.items()
     }
-    plots.information_history(history, axes=(entropy, information))
-    entropy.set_xlabel("epoch")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    plots.information_history(history, axes=axes)
+    axes[0].get_legend().set_title("mean over the seeds; band: lowest to highest seed")
+    for ax, key in zip(axes, MEASURES, strict=True):
+        for line, runs in zip(ax.get_lines(), labelled.values(), strict=True):
+            values = [run["history"][key] for run in runs]
+            ends = np.min(values, axis=0), np.max(values, axis=0)
+            ax.fill_between(
+                line.get_xdata(), *ends, color=line.get_color(), alpha=0.15, linewidth=0
+            )

@@ -14,18 +14,16 @@ import collections
 import itertools
 
 import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 from scipy import stats
 
-from examples.experiments import command
+from examples.experiments import command, pictures
 from examples.experiments.records import mean_and_spread
 from examples.memorization.levels import TRAIN
 from keras_benford import eic, scaled_eic
 from keras_benford.information.ranking import HIGH_IS_GOOD
+from keras_benford.plots import looks
 
 PROBLEMS = {
     "colored_mnist": ("shortcuts", 0.125),
@@ -39,17 +37,28 @@ GRID = {
 RULE = {"widths": [256, 256, 256], "batch_size": 512, "neurons": 128, "bins": 100, "brief": True}
 QUICK_GRID = {"l2": (0,), "learning_rate": (1e-3, 3e-3), "epochs": (1, 3)}
 
-# What a network is ranked by: how it is called, and the promise that a record of it holds.
+# What a network is ranked by: how it is called, and its value in a record.
 MEASURES = {
     "entropy": lambda run: run["entropy"],
     "mutual information": lambda run: run["mutual_information"],
-    "training loss": lambda run: -run["train"]["loss"],
+    "training loss": lambda run: run["train"]["loss"],
     "training accuracy": lambda run: run["train"]["accuracy"],
     "validation accuracy, same kind": lambda run: run["val"]["accuracy"],
     "MLH": lambda run: run["mlh"],
-    "EIC": lambda run: -eic(run["train"]["accuracy"], run["mlh"]),
-    "EIC scaled": lambda run: -scaled_eic(run["train"]["accuracy"], run["mlh"]),
+    "EIC": lambda run: eic(run["train"]["accuracy"], run["mlh"]),
+    "EIC scaled": lambda run: scaled_eic(run["train"]["accuracy"], run["mlh"]),
 }
+_LOW_IS_GOOD = ("training loss", "EIC", "EIC scaled")
+# Those in the picture, and how their axis is called.
+_DRAWN = {
+    "entropy": "mean entropy (nats)",
+    "mutual information": "mean mutual information (nats)",
+    "training loss": "training loss (nats)",
+    "validation accuracy, same kind": "validation accuracy, same kind (%)",
+    "MLH": "MLH",
+    "EIC scaled": "scaled EIC",
+}
+_BEST = {"color": "black", "linestyle": "--", "linewidth": 1}
 
 SEEDS = 5
 
@@ -89,7 +98,7 @@ def draw(records, picture):
     for record in records:
         setting = record["setting"]
         found[setting["problem"]][setting["seed"]].append(record)
-    _picture(found, picture)
+    pictures.save(_picture(found), picture)
     parts = ["Mean ± standard deviation over the seeds; accuracy and regret in points of 100."]
     for problem, by_seed in found.items():
         looking_for = _looking_for(problem)
@@ -109,7 +118,7 @@ def _looking_for(problem):
 
 def _is_high_good(name, looking_for):
     """Whether much of a measure is to be preferred: of the neurons' it depends on the fault."""
-    return HIGH_IS_GOOD.get((looking_for, name.replace(" ", "_")), True)
+    return HIGH_IS_GOOD.get((looking_for, name.replace(" ", "_")), name not in _LOW_IS_GOOD)
 
 
 def _table(by_seed, looking_for):
@@ -139,25 +148,45 @@ def _table(by_seed, looking_for):
     return command.markdown(["ranked by", "Kendall's tau-b", "Spearman's rho", "regret"], rows)
 
 
-def _picture(found, path):
-    shown = ("entropy", "mutual information", "validation accuracy, same kind", "MLH")
-    figure, axes = plt.subplots(
-        len(found), len(shown), figsize=(13, 3.2 * len(found)), layout="constrained", squeeze=False
-    )
-    for row, (problem, by_seed) in zip(axes, found.items(), strict=True):
-        for ax, name in zip(row, shown, strict=True):
-            for i, runs in enumerate(by_seed.values()):
-                accuracies = [100 * run["target"]["accuracy"] for run in runs]
-                values = [MEASURES[name](run) for run in runs]
-                color = plt.get_cmap("viridis")(0.9 * i / max(1, len(by_seed) - 1))
-                ax.plot(values, accuracies, "os^vD"[i % 5], color=color, markersize=4, alpha=0.7)
-            nats = " (nats)" if name in shown[:2] else ""
-            ax.set_xlabel(name + nats)
-            ax.grid(alpha=0.3)
-        row[0].set_ylabel(f"{problem}\ntarget accuracy (%)")
-    figure.suptitle("each mark a network; its shape and colour tell the seed")
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+@matplotlib.rc_context({"font.size": 9})
+def _picture(found):
+    figure, axes = pictures.new(4.6 * len(found), 2 * len(found), 3)
+    panels = iter(axes.flat)
+    for problem, by_seed in found.items():
+        looking_for = _looking_for(problem)
+        for name, ax in zip(_DRAWN, panels, strict=False):
+            _panel(ax, by_seed, name, _is_high_good(name, looking_for))
+            if ax.get_subplotspec().is_first_col():
+                ax.set_ylabel(f"{looking_for}:\ntarget accuracy (%)")
+    marks = [Line2D([], [], **_mark(i), markersize=7) for i in range(len(by_seed))]
+    best = Line2D([], [], **_BEST)
+    labels = [*(f"selected, seed {seed}" for seed in by_seed), "best of all, mean over the seeds"]
+    figure.legend([*marks, best], labels, loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _panel(ax, by_seed, name, is_high_good):
+    """The networks of each seed, small, and large the one that a measure selects."""
+    best, lost = [], []
+    for i, runs in enumerate(by_seed.values()):
+        values = np.array([MEASURES[name](run) for run in runs])
+        accuracies = np.array([100 * run["target"]["accuracy"] for run in runs])
+        selected = values == (values.max() if is_high_good else values.min())
+        best.append(accuracies.max())
+        lost.append(best[-1] - accuracies[selected].mean())
+        at = 100 * values if "%" in _DRAWN[name] else values
+        ax.plot(at, accuracies, **_mark(i) | {"mec": "none"}, markersize=3.5, alpha=0.4)
+        ax.plot(at[selected], accuracies[selected], **_mark(i), markersize=7, zorder=3)
+    ax.axhline(np.mean(best), **_BEST)
+    chosen = "highest" if is_high_good else "lowest"
+    ax.set_title(f"{chosen} selected: {np.mean(lost):.1f} points lost", fontsize="medium")
+    ax.set_xlabel(_DRAWN[name])
+    ax.grid(alpha=0.3)
+
+
+def _mark(i):
+    look = {"color": looks.COLORS[i % len(looks.COLORS)], "mec": "black", "linestyle": "none"}
+    return look | {"marker": looks.MARKERS[i % len(looks.MARKERS)]}
 
 
 def main(argv=None):

@@ -24,8 +24,8 @@ CHARACTER = 0.58 * POINTS / 72
 LINE = 1.3 * POINTS / 72
 
 
-def legend_above(ax, handles, labels):
-    """A legend above the axes, its labels wrapped to their width."""
+def legend_above(ax, handles, labels, title=None):
+    """A legend above the axes, its title and its labels wrapped to their width."""
     characters = max(16, int(inches(ax)[0] / CHARACTER) - 6)
     labels = [textwrap.fill(label, characters, break_on_hyphens=False) for label in labels]
     longest = max(len(line) for label in labels for line in label.splitlines())
@@ -37,6 +37,9 @@ def legend_above(ax, handles, labels):
         ncols=(characters + 6) // (longest + 6),
         frameon=False,
         fontsize=POINTS,
+        title=title and textwrap.fill(title, characters),
+        title_fontsize=POINTS,
+        alignment="left",
     )
     # Set as they are: matplotlib leaves labels out that start with _, and sets $…$ as mathematics.
     for text, label in zip(legend.get_texts(), labels, strict=True):

@@ -23,8 +23,8 @@ _GAP = 0.25
 def entropy(reports: Any, *, accuracies: Sequence[float] | None = None, ax: Any = None) -> Any:
     """Draw the entropies of the neurons as notched boxes, layer by layer.
 
-    Notches are a 95 % interval of the median, whiskers end at the furthest neuron within 1.5
-    interquartile ranges of the box, and points are the neurons beyond.
+    Notches are a 95 % interval of the median, cut where it leaves the box. Whiskers end at the
+    furthest neuron within 1.5 interquartile ranges of the box, and points are the neurons beyond.
 
     Args:
         reports: a `Report`, or a dict of `(n_neurons,)` entropies in nats by layer. Several, side
@@ -82,7 +82,8 @@ def mutual_information(reports: Any, *, components: int = 2, ax: Any = None) -> 
 
     Returns:
         The axes. They span all values but the lowest and the highest 0.1 %. The legend gives mean
-        and number of the pairs.
+        and number of the pairs. Values below 0 are the estimate's own scatter: pairs of independent
+        neurons lie about 0, to either side.
 
     Raises:
         ImportError: if matplotlib is not installed (`pip install matplotlib`), or
@@ -103,25 +104,21 @@ def mutual_information(reports: Any, *, components: int = 2, ax: Any = None) -> 
     edges = np.linspace(low, high if high > low else low + 1, 81)
     handles, labels = [], []
     for i, ((label, values), curve) in enumerate(zip(drawn, curves, strict=True)):
-        color = looks.COLORS[i % len(looks.COLORS)]
-        # Shares of all pairs, of those beyond the axis too.
-        density = np.histogram(values, edges)[0] / len(values) / np.diff(edges)
-        bars = on.stairs(density, edges, fill=True, color=color, alpha=0.3)
+        handles.append(_density(on, values, edges, curve, i, fill=len(drawn) == 1))
         text = f"mean {values.mean():.4f}, {len(values):,} pairs"
         labels.append(f"{label}: {text}" if label else text)
-        if curve is None:
-            handles.append(bars)
-        else:
-            at = np.linspace(edges[0], edges[-1], 400)
-            dashes = looks.DASHES[i % len(looks.DASHES)]
-            (line,) = on.plot(at, curve(at), color=color, linestyle=dashes)
-            handles.append((bars, line))
+    title = None
+    if any(curve is not None for curve in curves):
+        title = (
+            f"{'bars' if len(drawn) == 1 else 'steps'}: the pairs; line: a mixture of "
+            f"{counted(components, 'Gaussian')} fitted to them"
+        )
     on.set_xlim(edges[0], edges[-1])
     on.set_ylim(bottom=0)
     on.set_xlabel("mutual information of a pair of neurons (nats)")
-    on.set_ylabel("density")
+    on.set_ylabel("density of the pairs (per nat)")
     on.grid(alpha=0.3)
-    looks.legend_above(on, handles, labels)
+    looks.legend_above(on, handles, labels, title)
     if ax is None:
         looks.make_room(on)
     return on
@@ -196,18 +193,24 @@ def _by_place(ax, drawn):
         values = [drawn[place][1][name] for place in at]
         left = (i - (len(names) - 1) / 2) * width
         handles.append(_boxes(ax, values, np.array(at) + left, 0.9 * width, i))
-    _name_ticks(ax, [label or str(i) for i, (label, _) in enumerate(drawn)], None)
+    _name_ticks(ax, [label or str(i) for i, (label, _) in enumerate(drawn)], "model")
     ax.set_xlim(-0.5, len(drawn) - 0.5)
     return handles, names
 
 
 def _boxes(ax, values, at, width, i):
     """Notched boxes at these places, in the i-th look; one of them, for the legend."""
-    boxes = ax.boxplot(
-        values,
+    from matplotlib.cbook import boxplot_stats
+
+    drawn = boxplot_stats(values)
+    for each in drawn:
+        # Of few neurons, or many alike, the interval is wider than the box, which would fold over.
+        each["cilo"], each["cihi"] = max(each["cilo"], each["q1"]), min(each["cihi"], each["q3"])
+    boxes = ax.bxp(
+        drawn,
         positions=at,
         widths=width,
-        notch=True,
+        shownotches=True,
         patch_artist=True,
         manage_ticks=False,
         medianprops={"color": "black"},
@@ -216,7 +219,7 @@ def _boxes(ax, values, at, width, i):
     for box in boxes:
         box.set(
             facecolor=looks.COLORS[i % len(looks.COLORS)],
-            hatch=looks.HATCHES[i // len(looks.COLORS)],
+            hatch=looks.HATCHES[i % len(looks.HATCHES)],
             alpha=0.6,
         )
     return boxes[0]
@@ -234,8 +237,25 @@ def _name_ticks(ax, names, what, at=None):
         step = int(np.ceil(looks.LINE / room))
         at, names = at[::step], names[::step]
     ax.set_xticks(at, names, **look)
-    if what is not None:
-        ax.set_xlabel(what)
+    ax.set_xlabel(what)
+
+
+def _density(ax, values, edges, curve, i, fill):
+    """Steps of the values, and a curve if there is one, in the i-th look; both, for the legend."""
+    color, marker = (each[i % len(each)] for each in (looks.COLORS, looks.MARKERS))
+    dashes = looks.DASHES[i % len(looks.DASHES)]
+    # Shares of all pairs, of those beyond the axis too.
+    density = np.histogram(values, edges)[0] / len(values) / np.diff(edges)
+    # Several would cover each other if they were filled.
+    thin = {"linestyle": dashes} if curve is None else {"linewidth": 0.6, "alpha": 0.6}
+    look = {"alpha": 0.3} if fill else thin
+    bars = ax.stairs(density, edges, fill=fill, color=color, **look)
+    if curve is None:
+        return bars
+    at = np.linspace(edges[0], edges[-1], 400)
+    look = {"linestyle": dashes, "marker": "" if fill else marker, "markersize": 4}
+    (line,) = ax.plot(at, curve(at), color=color, markevery=(0.02 * (i % 5), 0.1), **look)
+    return bars, line
 
 
 def _mixture(values, components):

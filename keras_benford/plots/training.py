@@ -138,8 +138,11 @@ def information_history(values: Any, *, axes: Any = None) -> Any:
     for ax, (key, name) in zip(axes, _INFORMATION.items(), strict=True):
         for i, one in enumerate(drawn.values()):
             epochs = np.array(one.get("epoch", range(len(one[key])))) + 1
-            color, dashes = (each[i % len(each)] for each in (looks.COLORS, looks.DASHES))
-            ax.plot(epochs, one[key], marker=".", color=color, linestyle=dashes)
+            color, dashes, marker = (
+                each[i % len(each)] for each in (looks.COLORS, looks.DASHES, looks.MARKERS)
+            )
+            look = {"color": color, "linestyle": dashes, "marker": marker, "markersize": 4}
+            ax.plot(epochs, one[key], **look)
         ax.set_ylabel(f"{name} (nats)")
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(alpha=0.3)
