@@ -117,9 +117,9 @@ def _draw_digits(ax, group):
         if each.trained:
             found["trained"] = ax.bar(at, shares, color=looks.COLORS[2], edgecolor=looks.COLORS[0])
         else:
-            look = {"color": "black", "mfc": "white", "markersize": 5}
+            look = {"color": looks.COLORS[1], "mfc": "white", "markersize": 5}
             (found["random, of the same shapes"],) = ax.plot(at, shares, "o", zorder=3, **look)
-    (found["Benford's law"],) = ax.plot(at, BENFORD, "-", color=looks.COLORS[1], zorder=2)
+    (found["Benford's law"],) = ax.plot(at, BENFORD, "-", color="black", zorder=2)
     return found
 
 
