@@ -37,7 +37,7 @@ def draw(found, refused, picture):
     _picture(shown, picture)
     rows = []
     for name, group in shown.items():
-        for each in reversed(group):
+        for each in sorted(group, key=lambda each: not each.trained):
             rows.append([name, each.weights, *_figures(each).values()])
             name = ""
     header = ["model", "weights", *_figures(found[0])]

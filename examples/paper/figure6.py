@@ -78,22 +78,22 @@ def draw(found, refused, picture):
     parts = ["# Figure 6: MLH by layer", verdict(models, refused)]
     if trained:
         parts += ["## Trained networks, and random ones of their shapes", _table(trained)]
-        parts += [f"- {name}: {_about(name)}." for name in trained if _about(name)]
+        abouts = {
+            name: packages.NETWORKS[name].about for name in trained if name in packages.NETWORKS
+        }
+        parts.append("\n".join(f"- {name}: {about}." for name, about in abouts.items()))
     if random:
         parts += ["## Random networks", _table(random)]
     parts.append(
         f"Layers are the kernels and embeddings; first, median and last are of those of {SMALLEST} "
         "digits and more, the median without the first and the last. *Below the last*: how many of "
-        "the layers before the last have a lower MLH than it. *Authors*: trained on ImageNet / "
+        "the layers before the last have a lower MLH than it. *Looks*: what `score` says by the "
+        "digits. *Authors*: trained on ImageNet / "
         "random, from PyTorch. More than chance is more than twice what MLH scatters by at the "
         "layer's size. Random layers of one shape have one MLH: it follows from the range that the "
         "initializer draws from."
     )
     return "\n\n".join([*parts, *_others(models)]) + "\n"
-
-
-def _about(name):
-    return packages.NETWORKS[name].about if name in packages.NETWORKS else ""
 
 
 def by_layer(digits):
@@ -178,13 +178,13 @@ def _table(models):
     rows = []
     for name, group in models.items():
         theirs = " / ".join(f"{mlh:.4f}" for mlh in AUTHORS.get(name, ()))
-        for each in reversed(group):
+        for each in sorted(group, key=lambda each: not each.trained):
             mlh = by_layer(each)[1]
             below = f"{(mlh[:-1] < mlh[-1]).sum()} of {len(mlh) - 1}" if len(mlh) > 1 else ""
             figures = map(pretrained.number, (each.mlh, *first_median_last(each)))
-            rows.append([name, each.weights, len(each.layers), *figures, below, theirs])
+            rows.append([name, each.weights, each.looks, len(each.layers), *figures, below, theirs])
             name = theirs = ""
-    header = ["model", "weights", "layers", "MLH of all", "first", "median", "last"]
+    header = ["model", "weights", "looks", "layers", "MLH of all", "first", "median", "last"]
     return command.markdown([*header, "below the last", "authors"], rows)
 
 

@@ -37,6 +37,7 @@ class Digits:
         layers: `(n, 9)` counts of the digits 1 to 9, in the model's order.
         counts: `(9,)` those of all pooled.
         expected: MLH to expect of the pooled weights, if each were `uniform` or `gaussian`.
+        looks: what `score` says of it, such as `trained`; empty where that is not recorded.
     """
 
     def __init__(self, record):
@@ -48,6 +49,7 @@ class Digits:
         self.layers = np.array([counts for _, _, counts in record["layers"]])
         self.counts = self.layers.sum(axis=0)
         self.expected = record["mlh_expected"]
+        self.looks = record.get("looks", "")
         self.mlh = statistics.mlh(self.counts)
         self.spread = context.mlh_spread(self.counts)
         self.js_divergence = statistics.js_divergence(self.counts)
@@ -124,6 +126,7 @@ def record(source):
         **({} if source.modified is None else {"modified": source.modified}),
         "mlh": _rounded(found.mlh),
         "mlh_expected": {name: _rounded(value) for name, value in expected.items()},
+        "looks": found.reading.looks,
         "layers": layers,
     }
 
