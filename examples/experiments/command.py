@@ -144,12 +144,6 @@ def markdown(header, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def subject(found):
-    """What records of trainings are of, for a title."""
-    setting = found[0]["setting"]
-    return f"{setting['network']} on {setting['dataset']}"
-
-
 def shown(path):
     """A path as text, from where the script was started if it lies below."""
     path = path.resolve()

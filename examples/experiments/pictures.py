@@ -10,6 +10,15 @@ from matplotlib.figure import Figure
 WIDTH = 8.6
 """Inches."""
 _DPI = 150
+NAMES = {
+    "mlp": "MLP",
+    "lenet": "LeNet",
+    "lstm": "LSTM",
+    "small_alexnet": "small AlexNet",
+    "densenet121": "DenseNet-121",
+    "cifar10": "CIFAR-10",
+}
+"""What networks and data sets of settings are called, where not by their own name."""
 
 
 def new(height, rows=1, columns=1, **arrangement):
@@ -21,6 +30,13 @@ def new(height, rows=1, columns=1, **arrangement):
     """
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.subplots(rows, columns, **arrangement)
+
+
+def subject(found):
+    """What records of trainings are of, for a title."""
+    setting = found[0]["setting"]
+    network, data = (NAMES.get(setting[key], setting[key]) for key in ("network", "dataset"))
+    return f"{network} on {data}"
 
 
 def save(figure, path):

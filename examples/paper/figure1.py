@@ -6,16 +6,12 @@ numbers at no scale that fits the layer, and from a bad one whose kernels have a
     python -m examples.paper.figure1 --jobs 2
 """
 
-import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 
-from examples.experiments import command, records
+from examples.experiments import command, pictures, records
 from examples.paper import predictors
 from examples.paper.setting import QUICK, SMALL_ALEXNET
+from keras_benford.plots import looks
 
 NAMES = {
     "kaiming_uniform": "Kaiming uniform",
@@ -58,7 +54,7 @@ def draw(found, picture):
         values = record["initial_mlh"], checks["mlh"][-1], 100 * checks["test_accuracy"][-1]
         by_name[record["setting"]["initializer"]].append(values)
     by_name = {name: np.array(values) for name, values in by_name.items() if values}
-    _picture(by_name, command.subject(found), picture)
+    _picture(by_name, pictures.subject(found), picture)
     rows = [
         [
             NAMES[name],
@@ -97,27 +93,36 @@ def _agreement(groups):
 
 
 def _picture(by_name, subject, path):
-    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
-    looks = (("o", "white", "before training"), ("s", "tab:blue", "after"))
-    for at, values in enumerate(by_name.values()):
-        between = [at - 0.15, at + 0.15]
-        axes.plot(between, values[:, :2].T, "-", color="grey", linewidth=0.8)
-        for when, (marker, color, label) in enumerate(looks):
-            axes.plot(
-                [between[when]] * len(values),
-                values[:, when],
-                marker,
-                color="black",
-                mfc=color,
-                markersize=5,
-                label=label if at == 0 else None,
-            )
-    axes.set_xticks(range(len(by_name)), [NAMES[name].replace(" ", "\n", 1) for name in by_name])
-    axes.set(ylabel="MLH", title=f"{subject}, by its initialisation")
-    axes.grid(axis="y", alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=2)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    """The usual initialisations in a panel, the others in one with its own scale."""
+    usual = {name: by_name[name] for name in by_name if name not in UNUSUAL}
+    others = {name: by_name[name] for name in by_name if name in UNUSUAL}
+    parts = {"usual initialisations": usual, "others, on another scale": others}
+    parts = {title: part for title, part in parts.items() if part}
+    figure, ((*axes,),) = pictures.new(
+        4.2, 1, len(parts), squeeze=False, width_ratios=[len(part) for part in parts.values()]
+    )
+    for ax, (title, part) in zip(axes, parts.items(), strict=True):
+        for at, values in enumerate(part.values()):
+            _pairs(ax, at, values)
+        ax.set_xticks(range(len(part)), [NAMES[name].replace(" ", "\n", 1) for name in part])
+        ax.set(title=title, xlim=(-0.5, len(part) - 0.5))
+        ax.grid(axis="y", alpha=0.3)
+    axes[0].set_ylabel("MLH of the weights")
+    figure.suptitle(f"{subject}: MLH before and after training, a line a run")
+    handles = axes[0].get_lines()[1:3]
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, frameon=False)
+    pictures.save(figure, path)
+
+
+def _pairs(ax, at, values):
+    """The runs of an initialisation side by side, each from before training to after."""
+    shifts = np.linspace(-0.08, 0.08, len(values))
+    for shift, (before, after, _) in zip(shifts, values, strict=True):
+        x = at - 0.2 + shift, at + 0.2 + shift
+        ax.plot(x, (before, after), color=looks.COLORS[2], linewidth=1)
+        style = {"color": looks.COLORS[0], "linestyle": "", "markersize": 6}
+        ax.plot(x[0], before, "o", mfc="white", label="before training", **style)
+        ax.plot(x[1], after, "s", label="after training", **style)
 
 
 def main(argv=None):

@@ -189,16 +189,16 @@ def _rows(record, shares, spread):
 
 
 def _picture(found, exact, path):
-    # Without pyplot there is no window system to choose.
-    from matplotlib.figure import Figure
+    # Here, so that sampling does not load matplotlib.
+    from examples.experiments import pictures
+    from keras_benford.plots.looks import COLORS
 
-    figure = Figure(figsize=(8, 9), layout="constrained")
-    axes = figure.subplots(len(found), sharex=True)
+    figure, axes = pictures.new(9, len(found), sharex=True)
     for ax, record, (shares, spread) in zip(axes, found, exact, strict=True):
         mu, betas = record["setting"]["mu"], inverse_temperatures(len(shares))
         few, curve = betas[_few(betas)], mlh(shares[_few(shares)])
         dot = f"{record['setting']['samples']:,} sampled energies a dot"
-        ax.plot(betas, record["mlh"], ".", color="#56B4E9", markersize=1.5, label=dot)
+        ax.plot(betas, record["mlh"], ".", color=COLORS[2], markersize=1.5, label=dot)
         ax.plot(few, curve, color="black", label="exact")
         for sign, label in ((-2, "exact ± 2 SD of sampling"), (2, None)):
             ax.plot(few, curve + sign * spread, "--", color="black", linewidth=0.8, label=label)
@@ -213,7 +213,7 @@ def _picture(found, exact, path):
     ax.set_xlabel("inverse temperature β (1 / unit of energy)")
     legend = {"loc": "outside upper left", "ncols": 3, "frameon": False, "markerscale": 6}
     figure.legend(*ax.get_legend_handles_labels(), **legend)
-    figure.savefig(path, dpi=150)
+    pictures.save(figure, path)
 
 
 def main(argv=None):

@@ -6,13 +6,10 @@ each with a line.
     python -m examples.paper.figure5_networks
 """
 
-import matplotlib
+import numpy as np
 
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
-
-from examples.experiments import command
+from examples.experiments import command, pictures
+from keras_benford.plots import looks
 
 DATASETS = {
     "cifar10": "CIFAR10",
@@ -58,16 +55,14 @@ def stages(args):
 
 def draw(found, picture):
     """The table as text; the curves into a file."""
-    rows, figure = [], plt.figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.subplots()
-    for record, color in zip(found, _colors(len(found)), strict=True):
-        checks, setting = record["checks"], record["setting"]
-        name = f"{DATASETS.get(setting['dataset'], setting['dataset'])}, seed {setting['seed']}"
-        steps, values = [0, *checks["step"]], [record["initial_mlh"], *checks["mlh"]]
-        axes.plot(steps, values, ".-", color=color, label=name)
+    _picture(found, picture)
+    rows = []
+    for record in found:
+        checks, values = record["checks"], _mlh(record)
+        steps = [0, *checks["step"]]
         rows.append(
             [
-                name,
+                _name(record),
                 f"{steps[-1]:,}",
                 f"{values[0]:.4f}",
                 f"{max(values):.4f} at {steps[values.index(max(values))]:,}",
@@ -76,11 +71,6 @@ def draw(found, picture):
                 f"{record['seconds'] / 60:.0f}",
             ]
         )
-    axes.set(xlabel="updates", ylabel="MLH", title=f"{found[0]['setting']['network']}")
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(picture, dpi=150)
-    plt.close(figure)
     header = [
         "data",
         "updates",
@@ -93,8 +83,39 @@ def draw(found, picture):
     return command.markdown(header, rows) + "\n"
 
 
-def _colors(n):
-    return [plt.get_cmap("viridis")(0.9 * i / max(1, n - 1)) for i in range(n)]
+def _name(record):
+    setting = record["setting"]
+    return f"{DATASETS.get(setting['dataset'], setting['dataset'])}, seed {setting['seed']}"
+
+
+def _mlh(record):
+    """MLH before training and at each check."""
+    return [record["initial_mlh"], *record["checks"]["mlh"]]
+
+
+def _picture(found, path):
+    figure, (above, below) = pictures.new(5.6, 2, sharex=True, height_ratios=(3, 2))
+    for i, record in enumerate(found):
+        steps = record["checks"]["step"]
+        style = {
+            "color": looks.COLORS[i % len(looks.COLORS)],
+            "marker": looks.MARKERS[i % len(looks.MARKERS)],
+            "linestyle": looks.DASHES[i % len(looks.DASHES)],
+            "markersize": 5,
+            "label": _name(record),
+        }
+        above.plot([0, *steps], _mlh(record), **style)
+        below.plot(steps, 100 * np.array(record["checks"]["accuracy"]), **style)
+    network = found[0]["setting"]["network"]
+    above.set_ylabel("MLH of the weights")
+    above.set_title(f"{pictures.NAMES.get(network, network)}: MLH and training accuracy")
+    below.set_ylabel("training accuracy (%),\nof the batches\nsince the last check")
+    below.set_xlabel("updates")
+    for ax in (above, below):
+        ax.grid(alpha=0.3)
+    legend = {"loc": "outside lower center", "ncols": 3, "frameon": False, "handlelength": 4}
+    figure.legend(*above.get_legend_handles_labels(), **legend)
+    pictures.save(figure, path)
 
 
 def main(argv=None):

@@ -7,17 +7,13 @@ paper has on CIFAR-10, of which 500 updates take a core an hour.
     python -m examples.paper.figure7 --jobs 2
 """
 
-import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 
-from examples.experiments import command, datasets
+from examples.experiments import command, datasets, pictures
 from examples.experiments.datasets import CACHE
 from examples.paper import published
 from keras_benford import digit_counts, mlh
+from keras_benford.plots import looks
 
 # Of each data set: its name, and how many of a hundred seeds two cores train in reasonable time.
 SETS = {
@@ -116,34 +112,41 @@ def draw(found, of_sets, picture):
     return command.markdown(header, rows) + "\n"
 
 
+_LOOK = {"linestyle": "", "color": looks.COLORS[0], "markersize": 5}
+_UNTRAINED = {**_LOOK, "marker": "o", "mfc": "white", "label": "a network before training"}
+_TRAINED = {**_LOOK, "marker": "s", "mec": "white", "mew": 0.5, "label": "after training"}
+_DATA = {**_LOOK, "marker": "D", "color": "black", "markersize": 7, "label": "the data"}
+
+
 def _picture(networks, data, path):
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    at = np.arange(len(networks))
-    parts = ((-0.15, 0, "untrained", "silver"), (0.15, 1, "trained", "tab:blue"))
-    for offset, column, label, color in parts:
-        values = [each[:, column] for each in networks.values()]
-        boxes = axes.boxplot(
-            values,
-            positions=at + offset,
-            widths=0.25,
-            manage_ticks=False,
-            patch_artist=True,
-            # Most boxes are too flat to have a colour inside.
-            boxprops={"edgecolor": color, "facecolor": color},
-            medianprops={"color": color, "linewidth": 3},
-        )
-        boxes["boxes"][0].set_label(f"networks, {label}")
-    own = [data.get(dataset, np.nan) for dataset in networks]
-    axes.plot(at, own, "D", color="black", mfc="tab:orange", label="the data itself")
-    runs = [f"{len(each)} run{'s' * (len(each) > 1)}" for each in networks.values()]
-    names = [SETS[name][0].replace("-", "-\n") for name in networks]
-    names = [f"{name}\n{n}" for name, n in zip(names, runs, strict=True)]
-    axes.set_xticks(at, names)
-    axes.axhline(0, color="grey", linewidth=0.8)
-    axes.set(ylabel="MLH", title="data sets, and networks trained on them")
-    figure.legend(loc="outside lower center", ncols=3)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    """Most networks are above 0.8, which has a panel of a finer scale."""
+    figure, axes = pictures.new(5.6, 2, sharex=True, height_ratios=(3, 2))
+    for ax, low, high in zip(axes, (0.8, -0.8), (1, 0.8), strict=True):
+        for at, (dataset, values) in enumerate(networks.items()):
+            own = data.get(dataset, np.nan)
+            shifts = np.linspace(-0.15, 0.15, len(values) + 2)[1:-1]
+            before, after = values.T
+            for x, y, look in (
+                (at - 0.2 + shifts, before, _UNTRAINED),
+                (at + 0.2 + shifts, after, _TRAINED),
+                (at, own, _DATA),
+            ):
+                ax.plot(x, np.where((low < y) & (y <= high), y, np.nan), **look)
+            place = {"xytext": (7, 0), "textcoords": "offset points", "va": "center"}
+            ax.annotate(f"{own:.2f}", (at, own), **place)
+        ax.set(ylim=(low, high + 0.005), ylabel=f"MLH from {low:g} to {high:g}")
+        ax.grid(axis="y", alpha=0.3)
+    axes[0].set_title("MLH of data sets, and of the weights of networks trained on them")
+    axes[1].set_xticks(range(len(networks)), [_label(*each) for each in networks.items()])
+    handles = axes[0].get_lines()[:3]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    pictures.save(figure, path)
+
+
+def _label(dataset, values):
+    network = pictures.NAMES[TRAININGS[dataset]["network"]]
+    runs = f"{len(values)} run{'s' * (len(values) > 1)}"
+    return f"{SETS[dataset][0]}:\n{network},\n{runs}".replace("-", "-\n")
 
 
 def main(argv=None):

@@ -9,16 +9,12 @@ MLH and the criteria would take as the best.
     python -m examples.paper.table1 --jobs 2
 """
 
-import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 
-from examples.experiments import command, records, runner
+from examples.experiments import command, pictures, records, runner
 from examples.paper import predictors, published
 from examples.paper.setting import QUICK, SMALL_ALEXNET
+from keras_benford.plots import looks
 
 NAMES = {
     "accuracy": "A",
@@ -62,6 +58,15 @@ def regressions(path, seeds, draws, **arguments):
         for split in SPLITS
         for draw in range(draws)
     ]
+
+
+# Panel from above, key in the record, name, factor, where it is best, color, line, mark.
+_CURVES = (
+    (0, "accuracy", "training accuracy", 100, np.argmax, looks.COLORS[0], "-", "o"),
+    (0, "val_accuracy", "validation accuracy", 100, np.argmax, looks.COLORS[1], "--", "^"),
+    (1, "val_loss", "validation loss", 1, np.argmin, looks.COLORS[3], "-", "s"),
+    (2, "mlh", "MLH", 1, np.argmax, looks.COLORS[4], "-", "v"),
+)
 
 
 def draw(found, fits, picture):
@@ -176,26 +181,32 @@ def _mean(values):
 
 
 def _picture(found, path):
-    """Figure 3: accuracies and MLH against updates; a thin line a run, a thick one their mean."""
-    figure, (above, below) = plt.subplots(
-        2, sharex=True, figsize=(7, 5.5), layout="constrained", height_ratios=(3, 2)
+    """Figure 3, and the validation loss: with the check at which each run is at its best."""
+    figure, axes = pictures.new(8.6, 3, sharex=True)
+    steps = found[0]["steps"]
+    epochs = np.array(found[0]["checks"]["step"]) / steps
+    for panel, name, label, unit, best, color, line, mark in _CURVES:
+        values = unit * np.array([record["checks"][name] for record in found])
+        at = best(values, axis=1)
+        median = np.median(epochs[at])
+        end = "lowest" if best is np.argmin else "highest"
+        axes[panel].plot(epochs, values.T, color=color, linewidth=0.5, alpha=0.35)
+        label = f"{label}: {end} after {median:.1f} epochs (median)"
+        mean = values.mean(axis=0)
+        axes[panel].plot(epochs, mean, line, color=color, linewidth=2, label=label)
+        of_runs = values[np.arange(len(at)), at]
+        axes[panel].plot(epochs[at], of_runs, mark, color=color, mec="white")
+        for ax in axes:
+            ax.axvline(median, linestyle=line, color=color, linewidth=1)
+    for ax, label in zip(axes, ("accuracy (%)", "loss (nats)", "MLH of the weights"), strict=True):
+        ax.set_ylabel(label)
+        ax.grid(alpha=0.3)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, borderpad=0)
+    axes[-1].set_xlabel(f"epochs, of {steps} updates each")
+    figure.suptitle(
+        f"{pictures.subject(found)}: {len(found)} runs and their mean, a mark at each run's best"
     )
-    curves = (
-        (above, "accuracy", "training accuracy", "tab:blue", "--"),
-        (above, "val_accuracy", "validation accuracy", "tab:orange", "-"),
-        (below, "mlh", "MLH", "tab:green", "-"),
-    )
-    for axes, name, label, color, line in curves:
-        steps = np.array(found[0]["checks"]["step"])
-        values = np.array([record["checks"][name] for record in found])
-        axes.plot(steps, values.T, color=color, linewidth=0.5, alpha=0.35)
-        axes.plot(steps, values.mean(axis=0), line, color=color, linewidth=2, label=label)
-    above.set_ylabel("accuracy")
-    above.legend()
-    below.set(xlabel="updates", ylabel="MLH")
-    above.set_title(f"{command.subject(found)}: {len(found)} runs and their mean")
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+    pictures.save(figure, path)
 
 
 def stages(args):

@@ -10,18 +10,14 @@ that of the last weights, as in the paper, and that of the best check's weights.
 import collections
 import statistics
 
-import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 from scipy import stats
 
-from examples.experiments import command, stopping
+from examples.experiments import command, pictures, stopping
 from examples.experiments.records import holm, mean_and_spread
 from examples.paper import published
 from examples.paper.setting import QUICK, SMALL_ALEXNET
+from keras_benford.plots import looks
 
 CRITERIA = {
     "mlh": "MLH",
@@ -109,7 +105,7 @@ def against_mlh(mlh, others):
 def draw(records, as_printed, picture):
     """The tables and the tests as text; Figure 4 into a file."""
     found = samples(records)
-    _picture(found, command.subject(records), picture)
+    _picture(found, pictures.subject(records), picture)
     parts = ["Test accuracy in %, mean ± standard deviation.", _table(found)]
     parts += ["Welch's t-test; positive where MLH was better.", _tests(found)]
     parts += ["MLH and each criterion in the same trainings, paired t-test.", _pairs(found)]
@@ -133,7 +129,7 @@ def _table(found, authors=True):
     rows = []
     for name, way in _ways(found):
         sample = found[way]
-        theirs = published.TABLE_2_MLH if way == "mlh" else published.TABLE_2.get(way)
+        theirs = _theirs(way)
         rows.append(
             [
                 name,
@@ -155,6 +151,11 @@ def _table(found, authors=True):
     if not authors:
         header, *rows = ([first, *ours] for first, _, *ours in (header, *rows))
     return command.markdown(header, rows)
+
+
+def _theirs(way):
+    """The authors' sample, or None."""
+    return published.TABLE_2_MLH if way == "mlh" else published.TABLE_2.get(way)
 
 
 def _pairs(found):
@@ -212,32 +213,55 @@ def _summary(values):
     return published.Sample(len(values), statistics.mean(values), statistics.stdev(values))
 
 
+_LAST = {"color": looks.COLORS[0], "fmt": "o", "label": "ours, last weights"}
+_BEST = {"color": looks.COLORS[1], "fmt": "s", "mfc": "white", "label": "ours, best weights"}
+_AUTHORS = {"color": "black", "fmt": "D", "label": "authors, last weights"}
+
+
 def _picture(found, subject, path):
-    """Figure 4: boxes of ours, every run as a dot; the authors' mean and deviation beside them."""
-    ways = _ways(found)
-    figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
-    style = {"widths": 0.28, "manage_ticks": False, "showfliers": False}
-    for offset, which, color in ((0, "last", "tab:blue"), (0.3, "best", "tab:orange")):
-        values = [getattr(found[way], which) for _, way in ways]
-        at = np.arange(len(ways)) + offset
-        boxes = axes.boxplot(values, positions=at, patch_artist=True, **style)
-        for box in boxes["boxes"]:
-            box.set(facecolor=color, alpha=0.5)
-        for x, each in zip(at, values, strict=True):
-            axes.plot([x] * len(each), each, ".", color="black", markersize=4, alpha=0.6)
-        boxes["boxes"][0].set_label(f"ours, {which} weights")
-    for x, (_, way) in enumerate(ways):
-        theirs = published.TABLE_2_MLH if way == "mlh" else published.TABLE_2.get(way)
+    """Figure 4: mean and deviation, and every run of ours as a small mark above."""
+    ways = [way for _, way in _ways(found)]
+    figure, ax = pictures.new(1.5 + 0.6 * len(ways))
+    for row, way in enumerate(ways):
+        _runs(ax, row - 0.2, found[way].last, _LAST)
+        _runs(ax, row + 0.1, found[way].best, _BEST)
+        theirs = _theirs(way)
         if theirs is not None:
-            axes.errorbar(
-                x - 0.3, theirs.mean, theirs.std, fmt="D", color="black", mfc="white", capsize=3
-            )
-    axes.errorbar([], [], [], fmt="D", color="black", mfc="white", label="authors, mean ± std")
-    axes.set_xticks(np.arange(len(ways)), [name.replace(" ", "\n") for name, _ in ways])
-    axes.set(ylabel="test accuracy (%)", title=f"{subject}, by what stopped it")
-    figure.legend(loc="outside lower center", ncols=3)
-    figure.savefig(path, dpi=150)
-    plt.close(figure)
+            ax.errorbar(theirs.mean, row + 0.3, xerr=theirs.std, capsize=3, **_AUTHORS)
+    if "mlh" in found:
+        row = ways.index("mlh")
+        ax.axhspan(row - 0.5, row + 0.5, color=looks.COLORS[5], alpha=0.2, linewidth=0)
+        ax.axvline(np.mean(found["mlh"].last), color=looks.COLORS[0], linewidth=1, linestyle="--")
+    ax.set_yticks(range(len(ways)), [_stopped_by(way, found[way]) for way in ways])
+    ax.set(
+        ylim=(len(ways) - 0.5, -0.5),
+        xlabel="test accuracy (%): each run, and mean ± standard deviation\n"
+        "(dashed: mean of MLH, last weights)",
+    )
+    ax.set_title(f"{subject}: what stopped the training")
+    ax.grid(axis="x", alpha=0.3)
+    handles = dict(zip(*ax.get_legend_handles_labels()[::-1], strict=True))
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=3, frameon=False)
+    pictures.save(figure, path)
+
+
+def _runs(ax, y, values, look):
+    """Mean and deviation of runs, and each of them in a row above."""
+    spread = np.std(values, ddof=1) if len(values) > 1 else 0
+    ax.errorbar(np.mean(values), y, xerr=spread, capsize=3, **look)
+    dots = {"marker": look["fmt"], "markersize": 3, "linestyle": "", "color": look["color"]}
+    ax.plot(values, [y - 0.13] * len(values), alpha=0.7, **dots)
+
+
+def _stopped_by(way, sample):
+    """What stopped the runs, how many there are, and after how many epochs."""
+    named = CRITERIA.get(way) or f"validation loss, {100 * way:g} % held out"
+    theirs = _theirs(way)
+    runs = f"{len(sample.last)} runs" + (f" (authors {theirs.n})" if theirs else "")
+    epochs = f"{np.mean(sample.epochs):.0f} epochs"
+    if sample.unstopped:
+        epochs += f", {len(sample.unstopped)} not stopped"
+    return f"{named}\n{runs}, {epochs}"
 
 
 def stages(args):

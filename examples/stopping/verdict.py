@@ -3,29 +3,26 @@
     python -m examples.stopping.verdict
 
 It draws `development` and `held_back`: as a table of all ways, by what is hard about a task, with
-the worst cases by name; the picture sets regret against cost, and ranks the ways.
+the worst cases by name; the picture sets regret beside cost, and ranks the ways.
 """
 
 import argparse
 import pathlib
 import textwrap
 
-import matplotlib
-
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
 import numpy as np
 
-from examples.experiments import command, records
+from examples.experiments import command, pictures, records
 from examples.stopping import catalogue, compared, tasks
+from keras_benford.plots.looks import COLORS
 
 REFERENCE = "val_loss of 10%, patience 8"
-_COLOURS = {
-    catalogue.NOTHING: "#0072b2",
-    catalogue.TRAINING: "#009e73",
-    catalogue.UNSEEN: "#d55e00",
-    catalogue.HELD_OUT: "#555555",
+# Black is what the others are held against.
+_LOOKS = {
+    catalogue.NOTHING: {"color": COLORS[0], "marker": "o", "linestyle": ""},
+    catalogue.UNSEEN: {"color": COLORS[1], "marker": "s", "linestyle": ""},
+    catalogue.TRAINING: {"color": COLORS[4], "marker": "^", "linestyle": ""},
+    catalogue.HELD_OUT: {"color": "black", "marker": "D", "linestyle": ""},
 }
 
 
@@ -50,7 +47,7 @@ def main(argv=None):
 def draw(found, half, picture, of_half):
     """The text of a half of the tasks; its picture is written to a path."""
     some = [name for name in catalogue.MAIN if name in found.points]
-    _picture({name: found for name in some}, found, picture)
+    _picture(some, found, picture)
     seeds = np.isfinite(next(iter(found.points.values()))).sum(axis=1)
     of_seeds = ", ".join(f"{(seeds == n).sum()} on {n}" for n in sorted(set(seeds), reverse=True))
     minutes = sum(record["seconds"] for record in of_half) / 60
@@ -156,56 +153,40 @@ def _worst(found, names):
     return command.markdown(["way", "worst three"], rows)
 
 
-def _picture(some, found, path):
-    """Regret against cost with intervals, and mean ranks with their critical difference."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(13, 6), width_ratios=(3, 2))
+def _picture(names, found, path):
+    """A row a way: regret with its interval, cost, and mean rank with its critical difference."""
+    names = sorted(names, key=lambda name: compared.of_tasks(found.points[name]).mean())
     needs = {way.name: way.needs for way in catalogue.all_ways()}
-    costs = {name: np.nanmean(found.costs[name]) for name in some}
-    places = _apart(costs)
-    for number, name in enumerate(some, 1):
+    ranked, difference = compared.ranks({name: found.points[name] for name in catalogue.RANKED})
+    figure, (regret, cost, rank) = pictures.new(9, 1, 3, sharey=True, width_ratios=(5, 2, 4))
+    for row, name in enumerate(names):
+        look = _LOOKS[needs[name]]
         points = found.points[name]
         mean = compared.of_tasks(points).mean()
-        low, high = compared.interval(points)
-        colour = _COLOURS[needs[name]]
-        left.plot([places[name]] * 2, [low, high], color=colour, alpha=0.35)
-        left.plot(places[name], mean, "o", color=colour)
-        left.annotate(
-            str(number), (places[name], mean), xytext=(4, 2), textcoords="offset points", fontsize=8
-        )
-    left.axhline(0, color="black", linewidth=0.8)
-    left.set_xlabel("training steps, as a share of the whole training (moved apart a little)")
-    left.set_ylabel("regret: points of test score below the best check")
-    handles = [
-        plt.Line2D([], [], marker="o", linestyle="", color=c, label=n) for n, c in _COLOURS.items()
-    ]
-    left.legend(handles=handles, title="takes", frameon=False)
-    ranked, difference = compared.ranks({name: found.points[name] for name in catalogue.RANKED})
-    order = sorted(ranked, key=ranked.get)
-    for row, name in enumerate(order):
-        right.plot(
-            [ranked[name] - difference / 2, ranked[name] + difference / 2],
-            [row, row],
-            color=_COLOURS[needs[name]],
-        )
-        right.plot(ranked[name], row, "o", color=_COLOURS[needs[name]])
-    right.set_yticks(range(len(order)), [textwrap.fill(name, 32) for name in order])
-    right.invert_yaxis()
-    right.set_xlabel("mean rank over tasks, 1 is best\nbars that do not meet differ (Nemenyi, 5 %)")
-    numbered = [f"{number} {name}" for number, name in enumerate(some, 1)]
-    half = -(-len(numbered) // 2)
-    for left_end, names in ((0.03, numbered[:half]), (0.5, numbered[half:])):
-        figure.text(left_end, -0.01, "\n".join(names), va="top", fontsize=9)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(figure)
-
-
-def _apart(costs, least=0.025):
-    """The costs, moved apart so that what lies on one another can be told."""
-    places, last = {}, -1.0
-    for name in sorted(costs, key=costs.get):
-        places[name] = last = max(costs[name], last + least)
-    return places
+        regret.plot(mean, row, label=needs[name], **look)
+        regret.plot(compared.interval(points), [row, row], color=look["color"])
+        cost.plot(np.nanmean(found.costs[name]), row, **look)
+        if name in ranked:
+            rank.plot(ranked[name], row, **look)
+            ends = ranked[name] - difference / 2, ranked[name] + difference / 2
+            rank.plot(ends, [row, row], color=look["color"])
+    regret.axvline(0, color="black", linewidth=0.8)
+    regret.set_yticks(range(len(names)), [textwrap.fill(name, 31) for name in names])
+    regret.tick_params(axis="y", labelsize=8)
+    regret.set_ylim(len(names) - 0.5, -0.5)
+    regret.set_xlabel("points of test score\nbelow the best check\n(95 % interval)")
+    cost.set_xlabel("training steps,\na share of the\nwhole training")
+    cost.set_xlim(0, 1.1)
+    rank.set_xlabel(
+        "mean rank over tasks, 1 is best\n(bars that do not meet differ,\nNemenyi, 5 %)"
+    )
+    for ax, title in ((regret, "regret"), (cost, "cost"), (rank, f"rank of {len(ranked)} ways")):
+        ax.set_title(title)
+        ax.grid(alpha=0.3)
+    handles = dict(zip(*regret.get_legend_handles_labels()[::-1], strict=True))
+    legend = {"loc": "outside upper center", "ncols": 4, "frameon": False}
+    figure.legend(handles.values(), handles, title="what a way of stopping takes", **legend)
+    pictures.save(figure, path)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,13 @@ of each layer have, which depends on where the spread lies between two powers of
 """
 
 import keras
-import matplotlib
 import numpy as np
 from scipy import stats
 
-matplotlib.use("agg")
-
-import matplotlib.pyplot as plt
-
-from examples.experiments import command
+from examples.experiments import command, pictures
 from examples.stopping import networks, tasks
 from keras_benford import score
+from keras_benford.plots import looks
 from keras_benford.selection import select
 
 SCALES = (0.3, 0.5, 1.0, 2.0, 4.0)
@@ -138,35 +134,41 @@ def _smooth(values, n=5):
 
 
 def _picture(groups, path):
-    names = list(dict.fromkeys(task for task, *_ in groups))
-    figure, axes = plt.subplots(2, len(names), figsize=(5 * len(names), 7), squeeze=False)
-    colours = plt.get_cmap("viridis")
-    scales = sorted({scale for *_, scale in groups})
-    for column, name in zip(axes.T, names, strict=True):
-        for (task, decay, scale), of_seeds in sorted(groups.items()):
-            if task != name:
-                continue
-            style = {
-                "color": colours(scales.index(scale) / max(len(scales) - 1, 1)),
-                "linestyle": "--" if decay else "-",
-                "label": f"× {scale:g}{', decay' if decay else ''}",
-            }
-            mlh, reached = of_seeds[0]["mlh"], of_seeds[0]["score"]
-            for ax, values, best in (
-                (column[0], mlh, int(np.argmax(mlh[1:])) + 1),
-                (column[1], reached, int(np.argmax(_smooth(reached[1:]))) + 1),
-            ):
-                ax.plot(values, **style)
-                ax.plot(best, values[best], "o", color=style["color"], markeredgecolor="black")
-        column[0].set_title(name)
-        column[1].set_xlabel("epoch")
-    axes[0, 0].set_ylabel("MLH, highest marked")
-    axes[1, 0].set_ylabel("test accuracy, best marked")
+    """A column a task; MLH and accuracy in a row each, without and with weight decay."""
+    names, decays, scales = (sorted(set(key)) for key in zip(*groups, strict=True))
+    shape = 2 * len(decays), len(names)
+    figure, axes = pictures.new(9, *shape, squeeze=False, sharex="col", sharey="row")
+    lowest = 100.0
+    for (task, decay, scale), (record, *_) in sorted(groups.items()):
+        mlh, reached = record["mlh"], 100 * np.array(record["score"])
+        best = int(np.argmax(_smooth(reached[1:]))) + 1
+        row, column, i = decays.index(decay), names.index(task), scales.index(scale)
+        _curve(axes[row, column], mlh, int(np.argmax(mlh[1:])) + 1, i)
+        _curve(axes[row + len(decays), column], reached, best, i)
+        lowest = min(lowest, *reached[len(reached) // 10 :])
+    for ax, name in zip(axes[0], names, strict=True):
+        ax.set_title(name)
+    for ax in axes[-1]:
+        ax.set_xlabel("epochs")
+    # The first tenth of the training, which starts at chance, would leave the rest no room.
+    for ax in axes[len(decays) :, 0]:
+        ax.set_ylim(bottom=lowest - 1)
+    for row, what in ((0, "MLH of the weights"), (len(decays), "test accuracy (%)")):
+        for ax, decay in zip(axes[row:, 0], decays, strict=False):
+            ax.set_ylabel(f"{what},\n{f'weight decay {decay:g}' if decay else 'no weight decay'}")
     handles = axes[0, 0].get_lines()[::2]
-    figure.tight_layout()
-    figure.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=5)
-    figure.savefig(path, dpi=120, bbox_inches="tight")
-    plt.close(figure)
+    title = "scale of the weights at the start (large marks: highest MLH, best accuracy)"
+    legend = {"loc": "outside upper center", "ncols": len(scales), "frameon": False}
+    figure.legend(handles, [f"× {scale:g}" for scale in scales], title=title, **legend)
+    pictures.save(figure, path)
+
+
+def _curve(ax, values, best, i):
+    """One training's values by epoch, the best one marked."""
+    style = {"color": looks.COLORS[i], "linestyle": looks.DASHES[i], "marker": looks.MARKERS[i]}
+    ax.plot(values, markevery=(5 + 3 * i, 20), markersize=4, linewidth=1.2, **style)
+    ax.plot(best, values[best], looks.MARKERS[i], color=looks.COLORS[i], mec="black", markersize=8)
+    ax.grid(alpha=0.3)
 
 
 def main(argv=None):
