@@ -157,7 +157,7 @@ def _picture(groups, path):
         for ax, decay in zip(axes[row:, 0], decays, strict=False):
             ax.set_ylabel(f"{what},\n{f'weight decay {decay:g}' if decay else 'no weight decay'}")
     handles = axes[0, 0].get_lines()[::2]
-    title = "scale of the weights at the start (large marks: highest MLH, best accuracy)"
+    title = "scale of the weights at the start (one seed; large: highest MLH, best accuracy)"
     legend = {"loc": "outside upper center", "ncols": len(scales), "frameon": False}
     figure.legend(handles, [f"× {scale:g}" for scale in scales], title=title, **legend)
     pictures.save(figure, path)

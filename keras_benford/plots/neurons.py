@@ -253,8 +253,8 @@ def _density(ax, values, edges, curve, i, fill):
     if curve is None:
         return bars
     at = np.linspace(edges[0], edges[-1], 400)
-    look = {"linestyle": dashes, "marker": "" if fill else marker, "markersize": 4}
-    (line,) = ax.plot(at, curve(at), color=color, markevery=(0.02 * (i % 5), 0.1), **look)
+    marks = {"marker": "" if fill else marker, "markersize": 4, "markevery": (0.02 * (i % 5), 0.1)}
+    (line,) = ax.plot(at, curve(at), color=color, linestyle=dashes, **marks)
     return bars, line
 
 
