@@ -85,6 +85,6 @@ class SymbolicEIC(Criterion):
             evidence.warn(
                 "symbolic_eic",
                 f"symbolic_eic is undefined where MLH is not positive; received {evidence.mlh:.4f};"
-                ' such a check is never the best; monitor "eic", which is defined for any MLH.',
+                ' such a check is never the best; monitor "mlh" instead.',
             )
         return value
