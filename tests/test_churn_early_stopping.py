@@ -247,7 +247,7 @@ class TestInputs:
         [(X, "unseen_churn"), (np.uint8(X > 0), "unseen_churn"), (np.int32(X > 0), "churn")],
         ids=["floats", "bytes", "integers"],
     )
-    @pytest.mark.filterwarnings("ignore:`unseen`. noise makes no unseen inputs")
+    @pytest.mark.filterwarnings("ignore:`unseen`. noisy inputs cannot stand in")
     def test_are_made_by_noise_where_they_are_no_symbols(self, x, monitor):
         stopping = kb.ChurnEarlyStopping(x)
         classifier().fit(x, Y, verbose=0, callbacks=[stopping])

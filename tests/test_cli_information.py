@@ -174,7 +174,7 @@ class TestTrust:
     [
         (["first.weights.h5"], "x.npy", "received its weights only (keras-weights); load"),
         (["gone.keras"], "x.npy", "gone.keras: No such file"),
-        (["first.zip"], "x.npy", "first.zip: expected a file, with a name that ends in .keras"),
+        (["first.zip"], "x.npy", "first.zip: expected a zip file with a name that ends in .keras"),
         (["cut.keras"], "x.npy", "cut.keras: "),
         (["first.keras", "--layers", "c*"], "x.npy", "first.keras: `layers`: expected names of"),
         (["first.keras", "--plot", "x.gif"], "x.npy", "x.gif: expected a name that ends in .png"),

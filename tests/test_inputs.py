@@ -148,7 +148,7 @@ def test_words_get_no_noise():
         (
             NUMBERS,
             layers.Masking(name="mask"),
-            "the layer mask tells values that are not there from others",
+            "the layer mask marks values that are missing",
         ),
     ],
     ids=["floats", "bytes", "integers", "truths", "embedding", "masking"],

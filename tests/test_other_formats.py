@@ -56,7 +56,10 @@ FILES = {
         b'model_checkpoint_path: "ckpt-5"\n',
         "a list of TensorFlow checkpoints; pass one of them, or their folder",
     ),
-    "noise": (b"\x08\x00noise", "no saved model of a known format; was it truncated or encrypted?"),
+    "noise": (
+        b"\x08\x00noise",
+        "no saved model of a known format, or damaged; pass a .keras, .h5 or .safetensors file",
+    ),
 }
 
 

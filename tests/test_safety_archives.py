@@ -82,7 +82,7 @@ def test_refuses_zip_entries_of_strange_names(name, tmp_path):
     assert refusal(keras(tmp_path / "a.keras", {name: b"print(1)"})) == expected
 
 
-@refused(r"holds two entries of the same name")
+@refused(r"holds two entries of the same name; fetch it again")
 def zip_with_a_name_twice(folder):
     path = keras(folder / "a.keras", {"config.jsoM": b"{}"})
     path.write_bytes(path.read_bytes().replace(b"config.jsoM", b"config.json"))
@@ -223,6 +223,6 @@ def test_reads_a_long_configuration(tmp_path):
     assert kb.score(path).counts.tolist() == COUNTS
 
 
-@refused(r"config.json describes no model")
+@refused(r"config.json describes no model; fetch it again")
 def config_that_is_a_list(folder):
     return keras(folder / "a.keras", config=[CONFIG])

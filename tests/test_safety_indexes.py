@@ -53,7 +53,7 @@ def json_with_an_endless_number(folder):
     return json_file(folder, b'{"a": ' + b"1" * 5000 + b"}")
 
 
-@refused(r"describes a model's architecture and holds no weights")
+@refused(r"describes a model's architecture, holds no weights; pass the file with them")
 def json_of_an_architecture(folder):
     return json_file(folder, json.dumps(CONFIG).encode())
 
@@ -79,7 +79,7 @@ def index_without_a_shard(folder):
     return index(folder, {"k": "a.safetensors", "l": "b.safetensors"})
 
 
-@refused(r"lists 'l', which is in none of its shards")
+@refused(r"lists 'l', which is in none of its shards; fetch it again")
 def index_with_an_array_that_no_shard_has(folder):
     safetensors(folder / "a.safetensors", {"k": entry()})
     return index(folder, {"k": "a.safetensors", "l": "a.safetensors"})
@@ -91,7 +91,7 @@ def keras_index_without_a_shard(folder):
     return index(folder, {"/layers/dense/vars": ["a.weights.h5", "b.weights.h5"]})
 
 
-@refused(r"lists '/layers/other', which is in none of its shards")
+@refused(r"lists '/layers/other', which is in none of its shards; fetch it again")
 def keras_index_with_a_group_that_no_shard_has(folder):
     h5(folder / "a.weights.h5")
     return index(folder, {"/layers/other": "a.weights.h5"})

@@ -21,12 +21,12 @@ def test_refuses_by_one_line(make, message, tmp_path):
     assert re.fullmatch(message, refusal(make(tmp_path)))
 
 
-@refused("lists a layer 'other' that it does not hold")
+@refused("lists a layer 'other' that it does not hold; fetch it again")
 def legacy_layer_missing(folder):
     return legacy(folder / "a.h5", layers=[b"dense", b"other"])
 
 
-@refused("lists a weight 'dense/bias:0' that it does not hold")
+@refused("lists a weight 'dense/bias:0' that it does not hold; fetch it again")
 def legacy_weight_missing(folder):
     return legacy(folder / "a.h5", names=[b"dense/kernel:0", b"dense/bias:0"])
 

@@ -27,7 +27,7 @@ def git_lfs_pointer(folder):
     return folder / "a.keras"
 
 
-@refused(r"an empty file")
+@refused(r"an empty file; fetch it again")
 def empty_file(folder):
     (folder / "a.h5").touch()
     return folder / "a.h5"
@@ -39,7 +39,7 @@ def web_page(folder):
     return folder / "a.h5"
 
 
-@refused(r"a folder that is no saved model")
+@refused(r"a folder that is no saved model; pass a file in it")
 def empty_folder(folder):
     return folder
 

@@ -32,6 +32,25 @@ def new(height, rows=1, columns=1, **arrangement):
     return figure, figure.subplots(rows, columns, **arrangement)
 
 
+def panels(names, height, **arrangement):
+    """A figure with a panel for each name, three in a row, and its axes, as many as names.
+
+    Args:
+        names: titles, shown as they are.
+        height: inches of a panel.
+        **arrangement: what `Figure.subplots` takes.
+    """
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure, axes = new(1.2 + height * rows, rows, columns, squeeze=False, **arrangement)
+    for ax in axes.flat[len(names) :]:
+        ax.axis("off")
+    for ax, name in zip(axes.flat, names, strict=False):
+        # As it is: matplotlib sets $…$ as mathematics.
+        ax.set_title(name, fontsize=9, parse_math=False)
+    return figure, axes.flat[: len(names)]
+
+
 def subject(found):
     """What records of trainings are of, for a title."""
     setting = found[0]["setting"]

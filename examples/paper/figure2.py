@@ -90,17 +90,14 @@ def _figures(digits):
 
 def _picture(models, path):
     """A panel a model: bars of trained weights, circles of random ones, Benford's law as a line."""
-    columns = min(3, len(models))
-    rows = -(-len(models) // columns)
-    arrangement = {"sharex": True, "sharey": True, "squeeze": False}
-    figure, axes = pictures.new(1.2 + 1.7 * rows, rows, columns, **arrangement)
-    axes, handles = axes.ravel(), {}
-    for ax in axes[len(models) :]:
-        ax.axis("off")
-    for ax, (name, group) in zip(axes, models.items(), strict=False):
+    titles = [
+        "\n".join([name, *map(_mlh, pretrained.held_against(group))])
+        for name, group in models.items()
+    ]
+    figure, axes = pictures.panels(titles, 1.7, sharex=True, sharey=True)
+    handles = {}
+    for ax, group in zip(axes, models.values(), strict=True):
         handles |= _draw_digits(ax, group)
-        title = "\n".join([name, *(_mlh(each) for each in pretrained.held_against(group))])
-        ax.set_title(title, fontsize=9, parse_math=False)
         ax.set_xticks(np.arange(1, 10))
     figure.supxlabel("leading digit", fontsize=10)
     figure.supylabel("share of the weights", fontsize=10)

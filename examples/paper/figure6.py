@@ -134,8 +134,8 @@ def verdict(models, refused):
     header = ["networks", "number", "first above the median", "last above the median", "both"]
     rows = [[kind, *_shapes(group)] for kind, group in kinds.items() if group]
     parts = [
-        "The paper sees of trained networks that MLH is high first, sags, and spikes last. Here it "
-        "is above the median of the layers by more than chance:",
+        "The paper sees of trained networks that MLH is high first, sags, and spikes last. Here "
+        "are the networks whose first or last layer is above the median by more than chance:",
         command.markdown(header, rows),
     ]
     pairs = []
@@ -199,16 +199,10 @@ def _others(models):
 
 def _picture(models, path):
     """A panel a model; the first and the last layer larger, the median between as a line."""
-    columns = min(3, len(models))
-    rows = -(-len(models) // columns)
-    figure, axes = pictures.new(1.2 + 1.8 * rows, rows, columns, sharey=True, squeeze=False)
-    axes = axes.ravel()
-    for ax in axes[len(models) :]:
-        ax.axis("off")
-    for ax, (name, group) in zip(axes, models.items(), strict=False):
+    figure, axes = pictures.panels(list(models), 1.8, sharey=True)
+    for ax, group in zip(axes, models.values(), strict=True):
         for each in pretrained.held_against(group):
             _draw_layers(ax, each)
-        ax.set_title(name, fontsize=10, wrap=True, parse_math=False)
         ax.grid(alpha=0.3)
         ax.tick_params(labelsize=9)
         ax.xaxis.get_major_locator().set_params(integer=True, nbins=5)

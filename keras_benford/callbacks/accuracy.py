@@ -51,13 +51,15 @@ def accuracy_key(names, wanted=None):
         return candidates[0]
     if candidates:
         raise ValueError(
-            "`accuracy`: expected one training accuracy, which EIC is made of; received "
+            "`accuracy`: expected one training accuracy, which the criteria take; received "
             f"{listed(candidates)}; say which of these, as in accuracy={candidates[0]!r}, or "
             'pass monitor="mlh", which needs none.'
         )
-    what = "a training accuracy" if wanted is None else f"the metric {wanted!r}"
+    what = "`monitor`: expected a training accuracy"
+    if wanted is not None:
+        what = f"`accuracy`: expected the metric {wanted!r}"
     raise ValueError(
-        f"`monitor`: expected {what} in the logs, which EIC is made of; received "
+        f"{what} in the logs, which the criteria take; received "
         f"{listed(names) or 'none at all'}; compile with metrics=['accuracy'], name one of "
         'these as `accuracy=`, or pass monitor="mlh", which needs none.'
     )

@@ -196,16 +196,16 @@ class ChurnEarlyStopping(EarlyStopping):
                 unseen = probes.noisy(training, self.probe_size, self.seed + 1)
             else:
                 warnings.warn(
-                    f"`unseen`: noise makes no unseen inputs here, as {reason}. Only the training "
-                    "inputs are watched, which tells less of memorising; pass inputs that are "
-                    "not trained on, or unseen=None to have it so without this warning.",
+                    f"`unseen`: noisy inputs cannot stand in for unseen ones, as {reason}. Only "
+                    "the training inputs are watched, which tells less of memorising; pass inputs "
+                    "that are not trained on, or unseen=None to have no warning.",
                     stacklevel=2,
                 )
         for name, probe in (("x", training), ("unseen", unseen)):
             if probe is not None and len(probe) < _FEW:
                 warnings.warn(
-                    f"`{name}`: expected hundreds of examples; received {len(probe)}, of which "
-                    "churn tells little.",
+                    f"`{name}`: expected hundreds of examples; received {len(probe)}, too "
+                    "few for churn; pass more.",
                     stacklevel=2,
                 )
         return training, unseen

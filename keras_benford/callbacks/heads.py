@@ -97,10 +97,9 @@ class Heads:
             return {self._output: named[self._output]}
         if self._output == "mean" or (self._output is None and len(named) == 1):
             return named
-        what = "the name of one" if self._output is None else f"one of them for {self._output!r}"
         raise ValueError(
-            f"`output`: expected {what}, as the model has several outputs; received "
-            f"{listed(named)}; pass a name, or output='mean' for the mean churn of all."
+            f"`output`: expected one of the model's outputs, {listed(named)}; received "
+            f"{self._output!r}; pass a name, or output='mean' for the mean churn of all."
             if len(named) > 1
             else f"`output`: expected the name of an output; received {self._output!r}; the model "
             f"has but one, {', '.join(named)}; leave it out."

@@ -48,7 +48,9 @@ class InformationMonitor(Monitor):
         if not isinstance(every, int) or isinstance(every, bool) or every < 1:
             raise ValueError(f"`every`: expected an integer of 1 or more; received {every!r}")
         if hasattr(x, "__next__"):
-            raise TypeError("`x`: expected examples; received what can be read only once")
+            raise TypeError(
+                "`x`: expected examples; received what can be read only once; pass arrays"
+            )
         of_neurons = {"layers": layers, "neurons": neurons, **options}
         given = Given(x)
         measures = [each(given, **of_neurons) for each in (Entropy, MutualInformation)]

@@ -90,5 +90,5 @@ def why_not_noisy(probe, model):
         if kinds & _OF_SYMBOLS:
             return f"the layer {layer.name} takes symbols"
         if "Masking" in kinds:
-            return f"the layer {layer.name} tells values that are not there from others"
+            return f"the layer {layer.name} marks values that are missing"
     return None

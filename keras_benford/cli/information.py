@@ -162,7 +162,9 @@ def _load(path, trust):
     kind = weights.open_model(path).format  # which refuses what is damaged
     as_archive = path.endswith(".keras") and os.path.isfile(path) and zipfile.is_zipfile(path)
     if kind == "keras" and not as_archive:
-        raise ValueError(f"{path}: expected a file, with a name that ends in .keras")
+        raise ValueError(
+            f"{path}: expected a zip file with a name that ends in .keras; save it as one"
+        )
     if kind not in ("keras", "keras-legacy"):
         raise ValueError(
             f"{path}: expected a whole model in .keras; received its weights only ({kind}); "

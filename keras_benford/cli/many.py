@@ -116,7 +116,9 @@ def _alone(path, options):
                 future = pool.submit(score_one, path, options)
             return future.result()
         except BrokenProcessPool:
-            what = "the process that read it was killed: no memory?"
+            what = (
+                "the process that read it was killed, perhaps for want of memory; pass fewer --jobs"
+            )
             return Result(path, error=one_line(path, what))
 
 

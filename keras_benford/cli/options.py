@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 
     score = commands.add_parser(
         "score",
-        help="MLH and more, for each file and each of its weights",
+        help="MLH (how close the digits are to Benford's law) and more, by file and by weight",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -50,14 +50,19 @@ def parser() -> argparse.ArgumentParser:
         choices=SORT_KEYS,
         help="files and weights by path, by mlh (lowest first) or another figure (largest first)",
     )
-    score.add_argument("--min-mlh", type=_mlh, metavar="X", help="exit with 3 if a file lies below")
+    score.add_argument(
+        "--min-mlh", type=_mlh, metavar="X", help="exit with 3 if a file's MLH is lower"
+    )
     score.add_argument(
         "--fail-on-nonfinite",
         action="store_true",
         help="exit with 4 if a counted weight has infinite or NaN values",
     )
     score.add_argument(
-        "--accuracy", type=_accuracy, metavar="A", help="training accuracy in [0, 1]: adds the EIC"
+        "--accuracy",
+        type=_accuracy,
+        metavar="A",
+        help="training accuracy in [0, 1]: adds EIC, made of it and MLH",
     )
     score.add_argument("--verbose", action="store_true", help="name the weights that do not count")
     score.add_argument("-o", "--output", metavar="OUT", help="write to this file instead")
@@ -72,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     _add_selection(compare)
     _add_workers(compare)
 
-    describe = commands.add_parser("describe", help="what is in a file, without any figures")
+    describe = commands.add_parser("describe", help="list the arrays in a file; computes nothing")
     describe.add_argument("files", nargs="+", metavar="FILE", help=_FILES)
     describe.add_argument("--format", choices=("table", "json", "csv"), default="table")
 
@@ -134,20 +139,38 @@ def _add_information(commands):
         "--neurons", type=_count, default=512, help="at most so many, drawn (default: 512)"
     )
     command.add_argument(
-        "--position", type=int, help="of sequences, such as 0 for [CLS] (default: their average)"
+        "--position",
+        type=int,
+        help="look at this place in sequences, as 0 for [CLS] (default: their average)",
     )
-    command.add_argument("--method", choices=("ksg", "bins"), default="ksg")
-    command.add_argument("--k", type=_count, default=3, help="neighbour, for ksg (default: 3)")
+    command.add_argument(
+        "--method",
+        choices=("ksg", "bins"),
+        default="ksg",
+        help="how mutual information is estimated: nearest neighbours or bins (default: ksg)",
+    )
+    command.add_argument(
+        "--k", type=_count, default=3, help="which neighbour, for ksg (default: 3)"
+    )
     command.add_argument(
         "--scale",
         choices=("keep", "std"),
         default="keep",
         help="for ksg: std where scales of neurons differ tenfold and more (default: keep)",
     )
-    command.add_argument("--bins", type=_count, default=100, help="of entropy (default: 100)")
-    command.add_argument("--edges", choices=("shared", "neuron"), default="shared")
-    command.add_argument("--batch-size", type=_count, default=256)
-    command.add_argument("--seed", type=int, default=0, help="of the draws")
+    command.add_argument(
+        "--bins", type=_count, default=100, help="how many, for entropy (default: 100)"
+    )
+    command.add_argument(
+        "--edges",
+        choices=("shared", "neuron"),
+        default="shared",
+        help="bins that all neurons share, or each neuron's own (default: shared)",
+    )
+    command.add_argument(
+        "--batch-size", type=_count, default=256, help="examples run at once (default: 256)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the random draws (default: 0)")
 
 
 def _add_selection(command):

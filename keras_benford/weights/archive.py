@@ -109,7 +109,7 @@ def _check_names(path, archive):
             f"received one that holds {strange[0]!r}"
         )
     if len(set(names)) < len(names):
-        raise ValueError(f"{path}: holds two entries of the same name")
+        raise ValueError(f"{path}: holds two entries of the same name; fetch it again")
     if "model.weights.npz" in names:
         raise ValueError(
             f"{path}: its weights are pickled NumPy objects, which could run code; "
@@ -139,7 +139,7 @@ def _json(path, archive):
         text = b"".join(iter(lambda: file.read(_PIECE), b""))
     config = parse_json(path, text, CONFIG)
     if not isinstance(config, dict):
-        raise ValueError(f"{path}: {CONFIG} describes no model")
+        raise ValueError(f"{path}: {CONFIG} describes no model; fetch it again")
     return config
 
 

@@ -108,7 +108,9 @@ def fill(file: io.RawIOBase, buffer: memoryview, path: str) -> None:
     while len(buffer):
         count = file.readinto(buffer)
         if not count:
-            raise ValueError(f"{path}: expected {len(buffer):,} more bytes; the file ends")
+            raise ValueError(
+                f"{path}: expected {len(buffer):,} more bytes; the file ends; fetch it again"
+            )
         buffer = buffer[count:]
 
 

@@ -133,7 +133,9 @@ def _json(path):
         if fits(content):
             return opened(path, content)
     if "class_name" in content:
-        raise ValueError(f"{path}: describes a model's architecture and holds no weights")
+        raise ValueError(
+            f"{path}: describes a model's architecture, holds no weights; pass the file with them"
+        )
     raise ValueError(f"{path}: JSON, but no index of weights; expected a `weight_map`")
 
 
@@ -151,7 +153,9 @@ def _in_shards(path, content):
         arrays = _of_safetensors(shards)
         missing = sorted(set(weight_map) - {array.path for array in arrays})
         if missing:
-            raise ValueError(f"{path}: lists {missing[0]!r}, which is in none of its shards")
+            raise ValueError(
+                f"{path}: lists {missing[0]!r}, which is in none of its shards; fetch it again"
+            )
         return finished(path, "safetensors", arrays)
     root = Group()
     for shard in shards:
@@ -159,7 +163,9 @@ def _in_shards(path, content):
     root = keras3.from_windows(root)
     for place in weight_map:
         if not root.has(re.split(r"[/\\]", place.strip("/\\"))):
-            raise ValueError(f"{path}: lists {place!r}, which is in none of its shards")
+            raise ValueError(
+                f"{path}: lists {place!r}, which is in none of its shards; fetch it again"
+            )
     return _hdf5(path, root, kind="keras-sharded")
 
 
@@ -192,7 +198,10 @@ def _safetensors(path):
 
 def _checkpoint(prefix, path, kind="tf-checkpoint"):
     if not os.path.exists(f"{prefix}.index"):
-        raise ValueError(f"{path}: its index {os.path.basename(prefix)}.index is missing")
+        raise ValueError(
+            f"{path}: its index {os.path.basename(prefix)}.index is missing; put it into the same "
+            "folder"
+        )
     check_parts(f"{prefix}.index", *glob.glob(f"{glob.escape(prefix)}.data-*"))
     from keras_benford.weights import checkpoints
 
@@ -229,7 +238,9 @@ def _folder(path):
     if os.path.exists(f"{path}.index"):
         return _checkpoint(path, path)
     core_ml = {"Manifest.json", "Data"} <= set(names)
-    raise ValueError(f"{path}: {CORE_ML if core_ml else 'a folder that is no saved model'}")
+    raise ValueError(
+        f"{path}: {CORE_ML if core_ml else 'a folder that is no saved model; pass a file in it'}"
+    )
 
 
 def _saved_model(folder, path):

@@ -70,14 +70,14 @@ def arrays_of(root: Group, config: Any = None) -> list[StoredArray]:
         if group is None:
             if layer == "top_level_model_weights":
                 continue
-            raise ValueError(f"lists a layer {layer!r} that it does not hold")
+            raise ValueError(f"lists a layer {layer!r} that it does not hold; fetch it again")
         layers.append(group)
         for name in _listed(group, "weight_names"):
             *inner, last = name.split("/")
             place = _below(group, inner)
             dataset = None if place is None else place.datasets.get(last)
             if dataset is None:
-                raise ValueError(f"lists a weight {name!r} that it does not hold")
+                raise ValueError(f"lists a weight {name!r} that it does not hold; fetch it again")
             if id(dataset) in listed:
                 raise ValueError(f"lists a weight {name!r} twice")
             listed.add(id(dataset))

@@ -37,7 +37,7 @@ class StoredModel:
 def finished(path, kind, arrays, name=None):
     """The model of a path, of its format and arrays; refused where it holds no weights."""
     if not any(array.kind == "weight" for array in arrays):
-        raise ValueError(f"{path}: holds no weights")
+        raise ValueError(f"{path}: holds no weights; pass the file with them")
     name = printable(name or Path(path).name)
     return StoredModel(path, name, kind, _with_unique_paths(arrays))
 

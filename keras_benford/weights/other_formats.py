@@ -41,7 +41,7 @@ def what_it_is(path: str, head: bytes, size: int) -> str:
         size: how many it has.
     """
     if size == 0:
-        return "an empty file"
+        return "an empty file; fetch it again"
     if (pointer := pointer_in(head)) is not None:
         return pointer
     if head.lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
@@ -54,7 +54,7 @@ def what_it_is(path: str, head: bytes, size: int) -> str:
     if head[4:8] == b"TFL3":
         return f"a TensorFlow Lite model, {_NOT_READ}"
     return _protocol_buffer(path, head) or (
-        "no saved model of a known format; was it truncated or encrypted?"
+        "no saved model of a known format, or damaged; pass a .keras, .h5 or .safetensors file"
     )
 
 
