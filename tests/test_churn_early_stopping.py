@@ -322,7 +322,7 @@ class TestWhatIsRefused:
     def test_several_outputs_without_a_name(self):
         model, y = two_outputs(dict)
         with pytest.raises(
-            ValueError, match=r"`output`: expected the name of one, .*received a, b"
+            ValueError, match=r"`output`: expected one of the model's outputs, a, b; received None;"
         ):
             model.fit(X, y, verbose=0, callbacks=[kb.ChurnEarlyStopping(X)])
 
