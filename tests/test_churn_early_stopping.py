@@ -262,7 +262,9 @@ class TestInputs:
         )
         model.compile("adam", CROSSENTROPY)
         stopping = kb.ChurnEarlyStopping(tokens)
-        with pytest.warns(UserWarning, match="cannot stand in for unseen ones, as the layer embedding"):
+        with pytest.warns(
+            UserWarning, match="cannot stand in for unseen ones, as the layer embedding"
+        ):
             model.fit(tokens, Y, verbose=0, callbacks=[stopping])
         assert stopping.monitor == "churn"
         model.fit(tokens, Y, verbose=0, callbacks=[kb.ChurnEarlyStopping(tokens, unseen=None)])

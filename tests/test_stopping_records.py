@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from examples.stopping import signals, stand_ins, tasks
+from examples.stopping import packages, signals, stand_ins, tasks
 from examples.stopping.networks import Shape
 from tests.backends import needs_tensorflow
 
@@ -72,8 +72,21 @@ def test_stand_ins_are_made_of_training_inputs():
     assert found["mixed"].min() >= 0
     assert found["mixed"].max() <= 1
     symbols = rng.integers(5, size=(30, 6)).astype("int32")
-    (only,) = stand_ins.of(symbols, Shape((6,), 3, n_symbols=5), seed=0, n=50).values()
-    assert only.dtype == np.int32
+    found = stand_ins.of(symbols, Shape((6,), 3, n_symbols=5), seed=0, noise=(0.9,), n=50)
+    assert found.keys() == {"swapped", "swapped_0.9", "dropped"}
+    assert {(each.dtype, each.shape) for each in found.values()} == {(np.dtype("int32"), (50, 6))}
+    assert 0.2 < np.mean(found["dropped"] == 0) - 0.7 * np.mean(symbols == 0) < 0.4
+
+
+def test_words_are_letters_and_those_of_two_languages_are_left_out(tmp_path):
+    words = {language: np.array([f"{language}ab"]) for language in packages._LANGUAGES}
+    words |= {"fr": np.array(["même", "zeta"]), "it": np.array(["zeta", "è"])}
+    np.savez(tmp_path / "words.npz", **words)
+    x, y, n_symbols = packages.words(tmp_path)
+    assert n_symbols == len({*"deab", *"en", *"es", *"même", "è", *"nl", *"pt"}) + 1
+    assert y.tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert (x > 0).sum(axis=1).tolist() == [4, 4, 4, 4, 1, 4, 4]
+    assert x[3, 0] == x[3, 2] < x[3, 1] == n_symbols - 1
 
 
 def test_alignment_is_the_cosine_of_the_weights_and_minus_their_gradient():
@@ -147,6 +160,18 @@ class TestUnderTensorFlow:
         assert "val_score" not in checks
         assert {"val_loss", "val_score"} <= beside["checks"].keys()
 
+    @pytest.mark.filterwarnings("ignore:MLH of")
+    def test_canaries_are_trained_on_with_wrong_labels(self):
+        from examples.stopping import trajectory
+
+        y = np.arange(1000) % 10
+        wrong = trajectory._wrong(y, 10, seed=0)
+        assert set((wrong - y) % 10) == {*range(1, 10)}
+        setting = {"task": "digits-300", "seed": 0, "epochs": 3, "n": 120, "held_out": 0.05}
+        found = trajectory.train({**setting, "canaries": True})
+        assert (found["sizes"]["training"], found["sizes"]["held_out"]) == (120, 6)
+        assert found["checks"]["val_score"] != trajectory.train(setting)["checks"]["val_score"]
+
     def test_the_start_is_scaled_and_stands_beside_random_numbers_of_its_spread(self):
         from examples.stopping import why_mlh
 
@@ -164,5 +189,5 @@ class TestUnderTensorFlow:
                 command, capture_output=True, text=True, cwd=Path(__file__).parents[1]
             )
             assert done.returncode == 0, done.stderr
-            assert done.stdout.startswith("2 of 2 runs are recorded in ")
-        assert len((tmp_path / "development.jsonl").read_text().splitlines()) == 2
+            assert done.stdout.startswith("3 of 3 runs are recorded in ")
+        assert len((tmp_path / "development.jsonl").read_text().splitlines()) == 3

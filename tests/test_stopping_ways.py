@@ -63,6 +63,13 @@ class TestChosen:
         shares = {0.0: record(loss=[1.0] * 5), 0.2: beside}
         assert ways.chosen(way, shares) == ways.Chosen(0.25, pytest.approx(0.8 * 4 / 5), 1, 3)
 
+    def test_canaries_cost_a_training_on_all_labels(self):
+        rule = ways.monitored("val_score", "min", 2)
+        way = ways.Way("canaries", "training labels", rule, held_out=0.05, canaries=True)
+        watched = record(0.05, val_score=[0.4, 0.1, 0.2, 0.3, 0.0])
+        shares = {0.0: record(loss=[1.0] * 5), ways.CANARIES: watched}
+        assert ways.chosen(way, shares) == ways.Chosen(0.25, pytest.approx(4 / 5), 1, 3)
+
     @pytest.mark.parametrize(("unit", "epochs"), [("epochs", 4), ("updates", 3)])
     def test_a_refit_trains_anew_on_all_labels(self, unit, epochs):
         rule = ways.monitored("val_loss", "min")

@@ -45,9 +45,10 @@ def regrets(some_ways, records):
     found = collections.defaultdict(dict)
     for record in records:
         setting = record["setting"]
-        found[setting["task"], setting["seed"]][setting["held_out"]] = record
-    shares = {record["setting"]["held_out"] for record in records}
-    complete = {key: of_shares for key, of_shares in found.items() if of_shares.keys() == shares}
+        share = ways.CANARIES if setting.get("canaries") else setting["held_out"]
+        found[setting["task"], setting["seed"]][share] = record
+    shares = set().union(*found.values()) - {ways.CANARIES}
+    complete = {key: of_shares for key, of_shares in found.items() if of_shares.keys() >= shares}
     seeds = {
         name: [of_shares for key, of_shares in sorted(complete.items()) if key[0] == name]
         for name in tasks.TASKS

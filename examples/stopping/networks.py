@@ -38,7 +38,7 @@ def mlp(shape, *, units=256, depth=2, activation="relu", dropout=0.0, norm=False
     """Dense layers, with dropout or batch normalisation at wish."""
 
     def body(x):
-        x = layers.Flatten()(x)
+        x = layers.Flatten()(_embedded(x, shape, 16))
         initializer = "lecun_normal" if activation == "selu" else "glorot_uniform"
         for _ in range(depth):
             x = layers.Dense(units, kernel_initializer=initializer)(x)
@@ -101,16 +101,24 @@ def cnn_norm(shape, *, filters=32):
 
 
 def recurrent(shape, *, kind="LSTM", units=64):
-    """One recurrent layer over sequences `(steps, features)`."""
-    return _network("recurrent", shape, lambda x: getattr(layers, kind)(units)(x))
+    """One recurrent layer over a sequence, of symbols or of features."""
+
+    def body(x):
+        return getattr(layers, kind)(units)(_embedded(x, shape, 16))
+
+    return _network("recurrent", shape, body)
+
+
+def _embedded(x, shape, width):
+    """A vector for each symbol; features as they are."""
+    return layers.Embedding(shape.n_symbols, width)(x) if shape.n_symbols else x
 
 
 def cnn_1d(shape, *, filters=64):
     """Two convolutions over a sequence, of symbols or of features."""
 
     def body(x):
-        if shape.n_symbols:
-            x = layers.Embedding(shape.n_symbols, 16)(x)
+        x = _embedded(x, shape, 16)
         x = layers.Conv1D(filters, 5, padding="same", activation="elu")(x)
         x = layers.MaxPooling1D(2)(x)
         x = layers.Conv1D(filters, 5, padding="same", activation="elu")(x)

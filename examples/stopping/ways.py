@@ -18,6 +18,10 @@ ONE, MEAN, EMA = "", "mean_", "ema_"
 """Which weights are given back: the check's own, the mean of five checks', a moving average."""
 
 
+CANARIES = "canaries"
+"""The training in which some labels are wrong on purpose, where others are told by their share."""
+
+
 class Chosen(NamedTuple):
     """What a way of stopping ends with.
 
@@ -45,6 +49,7 @@ class Way:
         outcome: function of a record to a `rules.Outcome`.
         weights: `ONE`, `MEAN` or `EMA`.
         held_out: share of the labels that are held out while it watches.
+        canaries: whether it watches a training in which some labels are wrong on purpose.
         refit: `"epochs"` or `"updates"` where the network is trained anew on all labels for as many
             as were found, else None.
     """
@@ -54,6 +59,7 @@ class Way:
     outcome: Callable[[dict], rules.Outcome]
     weights: str = ONE
     held_out: float = 0.0
+    canaries: bool = False
     refit: str | None = None
 
 
@@ -62,13 +68,14 @@ def chosen(way, of_shares):
 
     Args:
         way: a `Way`.
-        of_shares: the records of the trainings, by the share that is held out.
+        of_shares: the records of the trainings, by the share that is held out, and `CANARIES`.
     """
-    record, whole = of_shares[way.held_out], of_shares[0.0]
+    record = of_shares[CANARIES if way.canaries else way.held_out]
+    whole = of_shares[0.0]
     n = len(record["checks"]["loss"])
     stopped, best = way.outcome(record)
     check = n - 1 if best is None else best
-    share = 1 - way.held_out
+    share = 1.0 if way.canaries else 1 - way.held_out
     cost = share * (n if stopped is None else stopped + 1) / n
     if way.refit:
         epochs = check + 1 if way.refit == "epochs" else max(1, round(share * (check + 1)))
