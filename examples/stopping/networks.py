@@ -5,6 +5,7 @@ of the other half differ in kind: residual and normalised ones, SELU, tanh, GRU,
 Each ends in one `Dense` layer.
 """
 
+import functools
 from dataclasses import dataclass
 
 import keras
@@ -85,6 +86,25 @@ def small_alexnet(shape, *, augment=False):
     # Copies, which know of this model only.
     copies = [type(layer).from_config(layer.get_config()) for layer in network.layers]
     return keras.Sequential([keras.Input(shape.inputs), *distort, *copies])
+
+
+def alexnet_of_28(shape, *, filters=64):
+    """The network for pictures of 28×28 pixels that gradient disparity was published with."""
+    settings = {"activation": "relu", "kernel_initializer": "he_normal"}
+    convolution = functools.partial(layers.Conv2D, kernel_size=3, padding="same", **settings)
+
+    def body(x):
+        x = convolution(filters, strides=2)(x)
+        x = convolution(3 * filters)(layers.MaxPooling2D()(x))
+        x = layers.MaxPooling2D()(x)
+        for n in (6, 4, 4):
+            x = convolution(n * filters)(x)
+        x = layers.Flatten()(layers.MaxPooling2D()(x))
+        for _ in range(2):
+            x = layers.Dense(4096, **settings)(layers.Dropout(0.5)(x))
+        return x
+
+    return _network("alexnet_of_28", shape, body)
 
 
 def cnn_norm(shape, *, filters=32):

@@ -4,6 +4,7 @@
     python -m examples.stopping.record --jobs 2      # the development half
     python -m examples.stopping.record --noise       # how much noise makes a stand-in
     python -m examples.stopping.record --held-back   # the other half, when the rules are frozen
+    python -m examples.stopping.record --published   # the kind of training rivals come from
 
 What is recorded already is not trained again.
 """
@@ -20,7 +21,9 @@ _NOISE, _OF_SYMBOLS = (0.1, 0.25, 1.0, 2.0), (0.1, 0.5)
 
 
 def stages(args):
-    half = tasks.HELD_BACK if args.held_back else tasks.DEVELOPMENT
+    half = tasks.DEVELOPMENT
+    if args.held_back or args.published:
+        half = tasks.HELD_BACK if args.held_back else tasks.PUBLISHED
     names = [name for name, task in tasks.TASKS.items() if task.half == half]
     if unknown := set(args.only or ()) - set(names):
         raise ValueError(f"--only: expected tasks that are {half}; received {', '.join(unknown)}")
@@ -53,6 +56,7 @@ def main(argv=None):
     """Make the trainings that are missing."""
     parser = command.arguments("examples.stopping.record", __doc__, seeds=3)
     parser.add_argument("--held-back", action="store_true", help="the tasks that are held back")
+    parser.add_argument("--published", action="store_true", help="set-ups of published rivals")
     parser.add_argument("--noise", action="store_true", help="stand-ins with other noise, alone")
     parser.add_argument("--only", nargs="+", metavar="TASK", help="these tasks")
     command.run_and_draw(parser, stages, argv=argv)

@@ -1,7 +1,7 @@
 """What rivals of churn look at: gradients of a few batches, the last layer, changed answers.
 
 Sources: gradient disparity, arXiv 2107.06665; gradient-weight alignment (GWA), arXiv 2510.25480;
-Label Wave, arXiv 2502.07551.
+Label Wave, arXiv 2502.07551; the evidence-based criterion, arXiv 1703.09580.
 """
 
 import itertools
@@ -77,6 +77,28 @@ def disparity(gradients):
     """
     pairs = itertools.combinations(gradients, 2)
     return float(np.mean([np.linalg.norm(a - b) for a, b in pairs]))
+
+
+def evidence(network, loss, x, y):
+    """How far the gradient is from what noise alone would give: above 0, noise explains it.
+
+    It is 1 - n/D Σ g²/s², over the D parameters, of the mean g and the variance s² of the gradients
+    of the n examples. A parameter whose gradient is always the same counts as if it were 0.
+
+    Args:
+        network: a model of so few parameters that the gradient of each example fits in memory.
+        loss: function of labels and outputs to a loss of each example.
+        x, y: inputs and labels of a batch; where the whole training set is one, of all of it.
+    """
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        losses = loss(y, network(x, training=True))
+    parts = tape.jacobian(losses, [v.value for v in network.trainable_variables])
+    each = np.concatenate([part.numpy().reshape(len(x), -1) for part in parts], axis=1)
+    mean, variance = each.mean(axis=0, dtype=float), each.var(axis=0, ddof=1, dtype=float)
+    shares = np.divide(mean**2, variance, out=np.zeros_like(mean), where=variance > 0)
+    return float(1 - len(x) * shares.mean())
 
 
 def gradients(network, loss, batches):

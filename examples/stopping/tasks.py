@@ -1,7 +1,8 @@
 """The tasks: data, what is wrong with its labels, a network, and how it is trained.
 
 Half of them are for development: rules are found and tuned on them. The others are held back, by
-data set and by kind of network, and are trained and looked at only when the rules are frozen.
+data set and by kind of network, and are trained and looked at only when the rules are frozen. A few
+more are the kind of training that rivals were published with.
 """
 
 import functools
@@ -12,7 +13,7 @@ import numpy as np
 from examples.experiments import datasets
 from examples.stopping import networks, packages
 
-DEVELOPMENT, HELD_BACK = "development", "held back"
+DEVELOPMENT, HELD_BACK, PUBLISHED = "development", "held back", "published"
 # At most so many inputs for the probe of unseen ones and the choice of the best check, and at most
 # so many to score.
 N_UNSEEN, N_SCORED = 2000, 2000
@@ -23,7 +24,7 @@ class Task:
     """One task.
 
     Attributes:
-        half: `DEVELOPMENT` or `HELD_BACK`.
+        half: `DEVELOPMENT` or `HELD_BACK`; or `PUBLISHED`, in neither.
         family: `"images"`, `"tables"`, `"sequences"` or `"text"`.
         data: name of the data, see `load`.
         n: number of labelled training examples.
@@ -32,7 +33,8 @@ class Task:
         noise: share of the labels that are redrawn uniformly.
         flips: share of the labels that become the next class.
         rare: share of the examples that is left of every second class.
-        optimizer: `"adam"`, `"sgd"` with momentum 0.9, or `"adamw"` with weight decay 0.01.
+        optimizer: `"adam"`, `"sgd"` with momentum 0.9, `"plain sgd"` without, or `"adamw"` with
+            weight decay 0.01.
         cosine: whether the learning rate falls along a cosine to 0.
     """
 
@@ -91,6 +93,7 @@ class Examples:
 
 _D = functools.partial(Task, DEVELOPMENT)
 _H = functools.partial(Task, HELD_BACK)
+_P = functools.partial(Task, PUBLISHED, optimizer="plain sgd")
 _MLP = functools.partial(_D, "tables", network="mlp")
 TASKS = {
     "digits-300": _D("images", "digits", 300, "cnn", 80),
@@ -160,6 +163,9 @@ TASKS = {
     "splice-1500-noise20": _H("sequences", "splice", 1500, "transformer", 60, noise=0.2),
     "movements-200": _H("sequences", "movement_libras", 200, "cnn_1d", 150),
     "diabetes-250": _H("tables", "diabetes", 250, "mlp", 150, options={"activation": "selu"}),
+    "mnist-256-disparity": _P("images", "mnist", 256, "alexnet_of_28", 80, rate=1e-2),
+    "cancer-280-evidence": _P("tables", "cancer", 280, "mlp", 150, 280, 0.5, {"depth": 0}),
+    "mnist-8000-evidence": _P("images", "mnist", 8000, "mlp", 60, 128, 0.1),
 }  # fmt: skip
 
 
@@ -216,6 +222,11 @@ def _data(name, rng, data_dir):
 
         x, y = load_digits(return_X_y=True)
         return (x / 16).astype("float32").reshape(-1, 8, 8, 1), y.astype("int64"), None, None, 0
+    if name == "cancer":
+        from sklearn.datasets import load_breast_cancer
+
+        x, y = load_breast_cancer(return_X_y=True)
+        return x.astype("float32"), y.astype("int64"), None, None, 0
     if name == "diabetes":
         from sklearn.datasets import load_diabetes
 

@@ -29,6 +29,7 @@ _BATCH = 500
 _SMALLER = (250, 500, 1000)
 _LAGS = (2, 4)
 _GRADIENTS = 5
+_FEW_PARAMETERS = 1_000_000
 _OTHERS = (3, 10)
 
 
@@ -65,8 +66,11 @@ def train(setting):
     loss, metrics = _loss_and_metrics(data.shape.outputs, len(x))
     network.compile(_optimizer(task, epochs * steps, steps), loss, metrics=metrics)
     numbered = np.stack([y, np.arange(len(y))], axis=1) if data.shape.outputs else y
-    noise = setting.get("noise", ())
-    record = Record(network, data, (x, y), (data.x[held_out], data.y[held_out]), seed, noise)
+    record = Record(
+        network, data, (x, y), (data.x[held_out], data.y[held_out]), seed, setting.get("noise", ())
+    )
+    if task.optimizer == "plain sgd" and network.count_params() < _FEW_PARAMETERS:
+        record.evidence_of = task.batch_size
     with Shuffled(x, numbered, task.batch_size, seed) as batches:
         network.fit(batches, shuffle=False, epochs=epochs, callbacks=[record], verbose=0)
     sizes = {"training": len(x), "held_out": n_held_out, "unseen": len(data.x_unseen)}
@@ -85,8 +89,9 @@ def _optimizer(task, n_steps, steps):
     rate = networks.learning_rate(task.rate, n_steps, task.cosine)
     # A moving average over about two epochs, beside the weights and without effect on them.
     average = {"use_ema": True, "ema_momentum": 1 - 1 / (2 * steps)}
-    if task.optimizer == "sgd":
-        return keras.optimizers.SGD(rate, momentum=0.9, **average)
+    if task.optimizer.endswith("sgd"):
+        momentum = 0.9 if task.optimizer == "sgd" else 0.0
+        return keras.optimizers.SGD(rate, momentum=momentum, **average)
     if task.optimizer == "adamw":
         return keras.optimizers.AdamW(rate, weight_decay=0.01, **average)
     return keras.optimizers.Adam(rate, **average)
@@ -121,7 +126,11 @@ class Record(keras.callbacks.Callback):
     Attributes:
         checks: dict of lists, an entry a check.
         probes: inputs by name.
+        evidence_of: of how many examples the evidence-based criterion is recorded; 0 for none, as
+            it was published for gradient descent without momentum only.
     """
+
+    evidence_of = 0
 
     def __init__(self, network, data, training, held_out, seed, noise=()):
         super().__init__()
@@ -209,6 +218,8 @@ class Record(keras.callbacks.Callback):
         loss = _loss_of_each if self._classes else _squared_error_of_each
         gradients = signals.gradients(network, loss, self._batches)
         found["disparity"] = signals.disparity(gradients)
+        if n := self.evidence_of:
+            found["evidence"] = signals.evidence(network, loss, self._data.x[:n], self._data.y[:n])
         found["gradient"] = float(np.linalg.norm(np.mean(gradients, axis=0)))
         return found
 

@@ -2,7 +2,7 @@
 
 The rules of this library are replayed by its own objects. Rivals are written here, each by its
 source: Label Wave, arXiv 2502.07551; gradient disparity, arXiv 2107.06665; gradient-weight
-alignment (GWA), arXiv 2510.25480.
+alignment (GWA), arXiv 2510.25480; the evidence-based criterion, arXiv 1703.09580.
 """
 
 from collections.abc import Callable
@@ -199,5 +199,16 @@ def after_increases(key, n):
         ups = np.flatnonzero(np.diff(values) > 0) + 1
         stop = int(ups[n - 1]) if len(ups) >= n else None
         return rules.Outcome(stop, len(values) - 1 if stop is None else stop)
+
+    return outcome
+
+
+def above_zero(key):
+    """Stop at the first check at which a value is above 0, and give its weights back."""
+
+    def outcome(record):
+        above = np.flatnonzero(np.array(record["checks"][key], float) > 0)
+        stop = int(above[0]) if len(above) else None
+        return rules.Outcome(stop, len(record["checks"][key]) - 1 if stop is None else stop)
 
     return outcome
