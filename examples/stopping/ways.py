@@ -49,9 +49,9 @@ class Way:
         outcome: function of a record to a `rules.Outcome`.
         weights: `ONE`, `MEAN` or `EMA`.
         held_out: share of the labels that are held out while it watches.
-        canaries: whether it watches a training in which some labels are wrong on purpose.
         refit: `"epochs"` or `"updates"` where the network is trained anew on all labels for as many
             as were found, else None.
+        canaries: whether it watches a training in which some labels are wrong on purpose.
     """
 
     name: str
@@ -59,8 +59,8 @@ class Way:
     outcome: Callable[[dict], rules.Outcome]
     weights: str = ONE
     held_out: float = 0.0
-    canaries: bool = False
     refit: str | None = None
+    canaries: bool = False
 
 
 def chosen(way, of_shares):
