@@ -243,27 +243,29 @@ class TestInputs:
             assert stopping.history["churn_ratio"][last] == pytest.approx(means[0] / means[1])
 
     @pytest.mark.parametrize(
-        ("x", "monitor"),
-        [(X, "unseen_churn"), (np.uint8(X > 0), "unseen_churn"), (np.int32(X > 0), "churn")],
+        ("x", "swapped"),
+        [(X, False), (np.uint8(X > 0), False), (np.int32(X > 0), True)],
         ids=["floats", "bytes", "integers"],
     )
-    @pytest.mark.filterwarnings("ignore:`unseen`. noisy inputs cannot stand in")
-    def test_are_made_by_noise_where_they_are_no_symbols(self, x, monitor):
-        stopping = kb.ChurnEarlyStopping(x)
-        classifier().fit(x, Y, verbose=0, callbacks=[stopping])
-        assert stopping.monitor == monitor
-        assert stopping.patience == (8 if monitor == "unseen_churn" else 16)
+    def test_are_made_by_noise_where_they_are_no_symbols_and_else_by_swaps(self, x, swapped):
+        stopping, seen = kb.ChurnEarlyStopping(x), []
+        look = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda *_: seen.append(stopping._probes[1].inputs)
+        )
+        classifier().fit(x, Y, verbose=0, callbacks=[stopping, look])
+        assert (stopping.monitor, stopping.patience) == ("unseen_churn", 8)
+        assert np.isin(seen[0], x).all() == swapped
 
-    def test_that_are_symbols_are_watched_alone_and_it_says_so(self):
+    def test_that_are_one_symbol_are_watched_alone_and_it_says_so(self):
         keras.utils.set_random_seed(0)
-        tokens = RNG.integers(20, size=(150, 6)).astype("float32")
+        tokens = RNG.integers(20, size=(150, 1)).astype("float32")
         model = keras.Sequential(
-            [keras.Input((6,)), layers.Embedding(20, 4), layers.Flatten(), layers.Dense(2)]
+            [keras.Input((1,)), layers.Embedding(20, 4), layers.Flatten(), layers.Dense(2)]
         )
         model.compile("adam", CROSSENTROPY)
         stopping = kb.ChurnEarlyStopping(tokens)
         with pytest.warns(
-            UserWarning, match="cannot stand in for unseen ones, as the layer embedding"
+            UserWarning, match="stand in for unseen inputs, as the layer embedding .* is one value"
         ):
             model.fit(tokens, Y, verbose=0, callbacks=[stopping])
         assert stopping.monitor == "churn"
@@ -292,7 +294,7 @@ class TestWhatIsRefused:
             ({"x": [X, X[:9]]}, "`x`: expected arrays of equally many examples; received 9, 150"),
             ({"x": X[:, :5]}, r"`x`: expected inputs .*\(None, 8\); received of shape \(150, 5\)"),
             ({"unseen": UNSEEN[:, :5]}, r"`unseen`: expected inputs as the model takes them"),
-            ({"unseen": "none"}, "`unseen`: expected inputs, 'auto', 'noisy' or None"),
+            ({"unseen": "none"}, "`unseen`: expected inputs, 'auto', 'noisy', 'swapped' or None"),
             ({"unseen": UNSEEN[:1]}, "`unseen`: expected two examples or more"),
             ({"probe_size": 1}, "`probe_size`: expected 2 or more; received 1"),
             ({"batch_size": 0}, "`batch_size`: expected 1 or more; received 0"),

@@ -7,7 +7,7 @@ from keras import layers
 
 from keras_benford import inference
 from keras_benford.callbacks import Monitor
-from keras_benford.callbacks.probes import draw, noisy, why_not_noisy
+from keras_benford.callbacks.probes import draw, noisy, swapped, why_not_noisy
 from keras_benford.inputs import Given
 from keras_benford.inputs import draw as draw_inputs
 from tests.training import classifier, two_classes
@@ -135,6 +135,40 @@ def test_words_get_no_noise():
     probe = draw(Given(np.array(["a", "b"] * 20)), 40, 0, "x")
     with pytest.raises(TypeError, match="`unseen`: expected inputs of numbers to add noise to"):
         noisy(probe, 100, seed=1)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float16", "<U4"])
+def test_three_in_ten_values_come_from_the_same_place_in_another(dtype):
+    x = np.arange(40 * 7).reshape(40, 7).astype(dtype)
+    found = swapped(draw(Given(x), 40, 0, "x"), 3000, seed=1).inputs
+    assert (found.dtype, found.shape) == (x.dtype, (3000, 7))
+    rows, columns = np.divmod(found.astype(float), 7)
+    assert (columns == np.arange(7)).all()
+    counts = np.sort([np.unique(row, return_counts=True)[1].max() for row in rows])
+    assert {len(np.unique(row)) for row in rows} == {1, 2}
+    first = np.median(rows, axis=1)
+    # Of seven values four or more are the first input's in 97 % of cases: Binomial(7, 0.3).
+    assert np.mean(rows != first[:, None]) == pytest.approx(0.29, abs=0.02)
+    assert counts[0] == 4
+
+
+def test_steps_are_swapped_whole_and_several_inputs_each_by_itself():
+    steps = np.arange(30)[:, None, None] + np.zeros((1, 5, 2))
+    one = np.arange(30)
+    probe = draw(Given({"steps": steps, "one": one}), 30, 0, "x")
+    found = swapped(probe, 500, seed=1).inputs
+    assert (found["steps"][..., 0] == found["steps"][..., 1]).all()
+    # The one is a second example's in 0.3 of cases, most of the five steps in 0.16.
+    apart = found["one"] != np.median(found["steps"][..., 0], axis=1)
+    assert np.mean(apart) == pytest.approx(0.3 * 0.84 + 0.7 * 0.16, abs=0.06)
+
+
+def test_inputs_of_one_value_are_not_swapped():
+    for x in (np.arange(40), np.array([["a"], ["b"]] * 20)):
+        with pytest.raises(
+            ValueError, match="`unseen`: expected inputs of several values, to swap"
+        ):
+            swapped(draw(Given(x), 40, 0, "x"), 100, seed=1)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@
     python -m examples.stopping.record --jobs 2      # the development half
     python -m examples.stopping.record --noise       # how much noise makes a stand-in
     python -m examples.stopping.record --held-back   # the other half, when the rules are frozen
-    python -m examples.stopping.record --published   # the kind of training rivals come from
+    python -m examples.stopping.record --added-later # text, and trainings as of two rivals
 
 What is recorded already is not trained again.
 """
@@ -21,12 +21,11 @@ _NOISE, _OF_SYMBOLS = (0.1, 0.25, 1.0, 2.0), (0.1, 0.5)
 
 
 def stages(args):
-    half = tasks.DEVELOPMENT
-    if args.held_back or args.published:
-        half = tasks.HELD_BACK if args.held_back else tasks.PUBLISHED
-    names = [name for name, task in tasks.TASKS.items() if task.half == half]
+    names = [name for name, task in tasks.TASKS.items() if task.half == args.half]
     if unknown := set(args.only or ()) - set(names):
-        raise ValueError(f"--only: expected tasks that are {half}; received {', '.join(unknown)}")
+        raise ValueError(
+            f"--only: expected tasks that are {args.half}; received {', '.join(unknown)}"
+        )
     made = settings([n for n in names if not args.only or n in args.only], args.seeds)
     if args.noise:
         whole = [each for each in made if not each["held_out"]]
@@ -36,7 +35,7 @@ def stages(args):
         made = [
             each | {"epochs": 3, "n": 120} for each in settings(_QUICK, 1) if each["held_out"] < 0.2
         ]
-    name = "noise" if args.noise else half.replace(" ", "_")
+    name = "noise" if args.noise else args.half.replace(" ", "_")
     return [(args.out / f"{name}.jsonl", "examples.stopping.trajectory:train", made)]
 
 
@@ -55,8 +54,11 @@ def settings(names, seeds):
 def main(argv=None):
     """Make the trainings that are missing."""
     parser = command.arguments("examples.stopping.record", __doc__, seeds=3)
-    parser.add_argument("--held-back", action="store_true", help="the tasks that are held back")
-    parser.add_argument("--published", action="store_true", help="set-ups of published rivals")
+    for half in (tasks.HELD_BACK, tasks.ADDED):
+        name = f"--{half.replace(' ', '-')}"
+        help_text = f"the tasks that are {half}"
+        parser.add_argument(name, action="store_const", dest="half", const=half, help=help_text)
+    parser.set_defaults(half=tasks.DEVELOPMENT)
     parser.add_argument("--noise", action="store_true", help="stand-ins with other noise, alone")
     parser.add_argument("--only", nargs="+", metavar="TASK", help="these tasks")
     command.run_and_draw(parser, stages, argv=argv)

@@ -27,14 +27,14 @@ _LOOKS = {
 
 
 def main(argv=None):
-    """Draw both halves, as far as they are recorded."""
+    """Draw each half, and what was added, as far as they are recorded."""
     parser = argparse.ArgumentParser(
         prog="python -m examples.stopping.verdict", description=__doc__.splitlines()[0]
     )
     folder = command.results("stopping")
     parser.add_argument("--out", type=pathlib.Path, default=folder, help="folder of the records")
     args = parser.parse_args(argv)
-    for half in (tasks.DEVELOPMENT, tasks.HELD_BACK):
+    for half in (tasks.DEVELOPMENT, tasks.HELD_BACK, tasks.ADDED):
         path = args.out / f"{half.replace(' ', '_')}.jsonl"
         of_half = records.read(path)
         found = compared.regrets(catalogue.all_ways(), of_half)
@@ -46,7 +46,8 @@ def main(argv=None):
 
 def draw(found, half, picture, of_half):
     """The text of a half of the tasks; its picture is written to a path."""
-    some = [name for name in catalogue.MAIN if name in found.points]
+    there = [name for name, points in found.points.items() if np.isfinite(points).any()]
+    some = [name for name in catalogue.MAIN if name in there]
     _picture(some, found, picture)
     seeds = np.isfinite(next(iter(found.points.values()))).sum(axis=1)
     of_seeds = ", ".join(f"{(seeds == n).sum()} on {n}" for n in sorted(set(seeds), reverse=True))
@@ -63,9 +64,11 @@ def draw(found, half, picture, of_half):
             "## The planned comparisons",
             _planned(found),
             "## Every way",
-            _table(found, list(found.points)),
+            _table(found, there),
             "## By what is hard",
             _families(found, some),
+            "## Every task",
+            _tasks(found, some),
             "## Worst tasks",
             _worst(found, some),
             "",
@@ -142,6 +145,13 @@ def _families(found, names):
 def _mean(points):
     means = compared.of_tasks(points)
     return f"{means.mean():.1f}" if len(means) else ""
+
+
+def _tasks(found, names):
+    """A row a task."""
+    columns = [compared.means(found.points[name]) for name in names]
+    cells = [["" if np.isnan(value) else f"{value:.1f}" for value in column] for column in columns]
+    return command.markdown(["task", *names], zip(found.tasks, *cells, strict=True))
 
 
 def _worst(found, names):

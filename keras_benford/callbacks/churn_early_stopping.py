@@ -19,7 +19,7 @@ from keras_benford.predictions import churn_of
 from keras_benford.rules import Memorising, Settling
 
 _PATIENCE, _PATIENCE_ALONE = 8, 16
-_NOISY = "noisy"
+_STAND_INS = {"noisy": probes.noisy, "swapped": probes.swapped}
 # A warning after so many checks in a row at which predictions had collapsed.
 _COLLAPSED = 8
 # Fewer examples than this tell little.
@@ -43,10 +43,11 @@ class ChurnEarlyStopping(EarlyStopping):
             labels are dropped. `(x, y)` is refused. A few are drawn as training begins and kept.
         unseen: inputs of the same kind that are not trained on, likewise; they need no labels.
             `"noisy"` makes them of training inputs, by Gaussian noise of half the standard
-            deviation of each feature. `None` watches the training inputs alone, which tells less.
-            The default, `"auto"`, is `"noisy"` where inputs are floats or pictures of bytes and no
-            layer takes symbols, as `Embedding` does, or masks values; elsewhere None, with a
-            warning.
+            deviation of each feature; `"swapped"` by three in ten of their values (letters,
+            columns, steps) from another training input. `None` watches the training inputs alone,
+            which tells less. The default, `"auto"`, is `"noisy"` where inputs are floats or
+            pictures of bytes and no layer takes symbols, as `Embedding` does, or masks values;
+            elsewhere `"swapped"`, and None, with a warning, where each input is one value.
         patience: how many checks must have shown memorising in all, and how many must have passed
             since the best one; by default 8. Without unseen inputs: how many checks after the best
             one, by default 16.
@@ -123,9 +124,10 @@ class ChurnEarlyStopping(EarlyStopping):
                 raise ValueError(f"`{name}`: expected {lowest} or more; received {value!r}")
         if x is None:
             raise TypeError("`x`: expected training inputs; received None; pass x_train")
-        if isinstance(unseen, str) and unseen not in ("auto", _NOISY):
+        if isinstance(unseen, str) and unseen not in ("auto", *_STAND_INS):
             raise ValueError(
-                f"`unseen`: expected inputs, 'auto', 'noisy' or None; received {unseen!r}"
+                "`unseen`: expected inputs, 'auto', 'noisy', 'swapped' or None; received "
+                f"{unseen!r}"
             )
         check_task(task)
         self.unseen = unseen if unseen is None or isinstance(unseen, str) else "given"
@@ -190,17 +192,8 @@ class ChurnEarlyStopping(EarlyStopping):
         unseen = None
         if self.unseen == "given":
             unseen = probes.draw(self._unseen, self.probe_size, self.seed + 1, "unseen")
-        elif self.unseen is not None:
-            reason = probes.why_not_noisy(training, self.model)
-            if reason is None or self.unseen == _NOISY:
-                unseen = probes.noisy(training, self.probe_size, self.seed + 1)
-            else:
-                warnings.warn(
-                    f"`unseen`: noisy inputs cannot stand in for unseen ones, as {reason}. Only "
-                    "the training inputs are watched, which tells less of memorising; pass inputs "
-                    "that are not trained on, or unseen=None to have no warning.",
-                    stacklevel=2,
-                )
+        elif kind := self._stand_in(training):
+            unseen = _STAND_INS[kind](training, self.probe_size, self.seed + 1)
         for name, probe in (("x", training), ("unseen", unseen)):
             if probe is not None and len(probe) < _FEW:
                 warnings.warn(
@@ -209,6 +202,23 @@ class ChurnEarlyStopping(EarlyStopping):
                     stacklevel=2,
                 )
         return training, unseen
+
+    def _stand_in(self, training):
+        """What the unseen inputs are made by, or None."""
+        if self.unseen != "auto":
+            return self.unseen
+        reason = probes.why_not_noisy(training, self.model)
+        if reason is None:
+            return "noisy"
+        if probes.can_be_swapped(training):
+            return "swapped"
+        warnings.warn(
+            f"`unseen`: nothing can stand in for unseen inputs, as {reason} and each input is one "
+            "value. Only the training inputs are watched, which tells less of memorising; pass "
+            "inputs that are not trained on, or unseen=None to have no warning.",
+            stacklevel=2,
+        )
+        return None
 
     def _drawn_before(self):
         """The probes of a training that goes on."""

@@ -19,6 +19,8 @@ _OF_SYMBOLS = {
 }
 # In standard deviations of each feature.
 _NOISE = 0.5
+# The share of an input's values that come from another one.
+_SWAPPED = 0.3
 
 
 class Probe:
@@ -78,6 +80,36 @@ def noisy(probe, n, seed):
         return (values[chosen] + noise).astype(kept)
 
     return Probe(keras.tree.map_structure(add_noise, probe.inputs))
+
+
+def swapped(probe, n, seed):
+    """A `Probe` of n of another's examples with values of others: stand-ins for unseen inputs.
+
+    Three in ten of the values along the first axis (letters, columns, steps) come from the same
+    place in a second example.
+
+    Raises:
+        ValueError: where each example is one value, so that none would be new.
+    """
+    if not can_be_swapped(probe):
+        raise ValueError(
+            "`unseen`: expected inputs of several values, to swap some; received one value in "
+            "each; pass inputs that are not trained on, or None"
+        )
+    rng = np.random.default_rng(seed)
+    first = rng.integers(len(probe), size=n)
+    second = (first + rng.integers(1, max(2, len(probe)), size=n)) % len(probe)
+
+    def swap(array):
+        shape = (n, *array.shape[1:2], *[1] * (array.ndim - 2))
+        return np.where(rng.random(shape) < _SWAPPED, array[second], array[first])
+
+    return Probe(keras.tree.map_structure(swap, probe.inputs))
+
+
+def can_be_swapped(probe):
+    """Whether each example has several values, in one array or in several."""
+    return sum(array.shape[1] if array.ndim > 1 else 1 for array in probe.arrays()) > 1
 
 
 def why_not_noisy(probe, model):
