@@ -30,6 +30,8 @@ _SMALLER = (250, 500, 1000)
 _LAGS = (2, 4)
 _GRADIENTS = 5
 _FEW_PARAMETERS = 1_000_000
+# What is kept of a try of other amounts of noise.
+_OF_STAND_INS = ("loss", "accuracy", "churn_", "test_", "mean_test_", "oracle_")
 _OTHERS = (3, 10)
 
 
@@ -76,7 +78,10 @@ def train(setting):
     sizes = {"training": len(x), "held_out": n_held_out, "unseen": len(data.x_unseen)}
     sizes |= {"scored": len(data.x_scored), "probe": len(record.probes["training"])}
     layers = [] if n_held_out else [weight.path for weight in record.evidence.selection.counted]
-    return {"sizes": sizes, "layers": layers, "checks": record.checks}
+    checks = record.checks
+    if "noise" in setting:
+        checks = {name: checks[name] for name in checks if name.startswith(_OF_STAND_INS)}
+    return {"sizes": sizes, "layers": layers, "checks": checks}
 
 
 def _wrong(y, n_classes, seed):
