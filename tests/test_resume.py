@@ -114,7 +114,8 @@ def assert_same_training(left, right):
 def test_it_ends_as_if_it_had_never_been_killed(tmp_path, kind, check_every, optimizer, arguments):
     arguments = {"kind": kind, "check_every": check_every, "optimizer": optimizer, **arguments}
     undisturbed = train(**arguments)
-    for kill_at in (KillAt(0, 2), KillAt(1), KillAt(2, 4), KillAt(4, 6)):
+    # At the beginning of an epoch, inside the first one, and inside another.
+    for kill_at in (KillAt(0, 2), KillAt(1), KillAt(2, 4)):
         train(tmp_path, kill_at, **arguments)
     resumed = train(tmp_path, **arguments)
     assert_same_training(resumed, undisturbed)

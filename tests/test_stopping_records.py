@@ -209,14 +209,13 @@ class TestUnderTensorFlow:
 
 
 @pytest.mark.parametrize("half", [tasks.DEVELOPMENT, tasks.HELD_BACK, tasks.ADDED])
-def test_the_tables_are_those_of_the_records(half, monkeypatch):
+def test_the_tables_are_those_of_the_records(half):
     pytest.importorskip("matplotlib", reason="needs matplotlib")
     from examples.experiments import command, records
     from examples.stopping import catalogue, compared, verdict
 
     path = command.results("stopping") / f"{half.replace(' ', '_')}.jsonl"
     of_half = records.read(path)
-    monkeypatch.setattr(verdict, "_picture", lambda *_: None)
     found = compared.regrets(catalogue.all_ways(), of_half)
     text = verdict.draw(found, half, None, of_half)
     assert text == path.with_suffix(".md").read_text(encoding="utf-8")

@@ -47,6 +47,12 @@ class TestRules:
         assert rule(record(evidence=[-2.0, -0.1, 0.2, -1.0])) == Outcome(2, 2)
         assert rule(record(evidence=[-2.0, -0.1])) == Outcome(None, 1)
 
+    def test_canaries_are_judged_by_the_mean_of_five_checks_and_the_last_of_the_lowest(self):
+        rule = ways.monitored(ways.canaries, "min", 3)
+        shares = [0.2] + [0.0] * 8 + [0.5] * 4
+        # Means from the sixth check on: 0, 0, 0, 0, 0.1, 0.2, 0.3.
+        assert rule(record(val_score=shares)) == Outcome(11, 8)
+
     def test_criteria_are_those_of_the_library(self):
         checks = record(accuracy=[0.5, 1.0], mlh=[0.8, 0.9])["checks"]
         assert ways.criterion("eic")(checks) == pytest.approx([-1.3, -1.9])

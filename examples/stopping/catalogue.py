@@ -8,6 +8,7 @@ from examples.stopping.ways import (
     above_zero,
     after_increases,
     alignment,
+    canaries,
     churn,
     criterion,
     label_wave,
@@ -22,6 +23,8 @@ NOTHING, TRAINING, UNSEEN, HELD_OUT = (
     "unseen inputs",
     "held-out labels",
 )
+CANARIES = 0.05
+"""The share of the labels that are wrong on purpose, in a training of their own."""
 _WEIGHTS = {ONE: "", MEAN: ", mean", EMA: ", EMA"}
 
 
@@ -81,6 +84,7 @@ def _churn():
         "swapped": NOTHING,
         "noisy": NOTHING,
         "shifted": NOTHING,
+        "dropped": NOTHING,
     }
     of_two = [
         Way(f"churn, {probe} inputs{_WEIGHTS[weights]}", needs, churn(probe), weights)
@@ -120,6 +124,14 @@ def _of_the_training():
             Way(f"GWA{name}", TRAINING, monitored(alignment, "max"), weights),
             Way(f"gradient disparity{name}", TRAINING, after_increases("disparity", 5), weights),
             Way(f"evidence-based{name}", TRAINING, above_zero("evidence"), weights),
+            Way(
+                f"canaries, 5%, patience 8{name}",
+                TRAINING,
+                monitored(canaries, "min", 8),
+                weights,
+                CANARIES,
+                canaries=True,
+            ),
         ]
     return found
 
@@ -152,12 +164,15 @@ MAIN = (
     "churn, unseen inputs, EMA",
     "churn, noisy inputs, mean",
     "churn, mixed inputs, mean",
+    "churn, swapped inputs, mean",
     "churn of the training inputs only, mean",
     "MLH, patience 8",
     "EIC symbolic, patience 8",
     "Label Wave, patience 8",
     "GWA",
     "gradient disparity",
+    "canaries, 5%, patience 8",
+    "evidence-based",
     "val_loss of 10%, patience 8",
     "val_loss of 10%, patience 8, mean",
     "val_accuracy of 10%, patience 8",

@@ -11,12 +11,11 @@ What is recorded already is not trained again.
 
 from examples.experiments import command
 from examples.stopping import tasks
+from examples.stopping.catalogue import CANARIES
 
 SHARES = (0.0, 0.1, 0.2)
 """Of the labels that are held out."""
 _QUICK = ("digits-300",)
-CANARIES = 0.05
-"""Of the labels that are wrong on purpose, in a training of their own."""
 _NOISE, _OF_SYMBOLS = (0.1, 0.25, 1.0, 2.0), (0.1, 0.5)
 
 

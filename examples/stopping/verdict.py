@@ -39,16 +39,20 @@ def main(argv=None):
         of_half = records.read(path)
         found = compared.regrets(catalogue.all_ways(), of_half)
         if found.tasks:
-            text = draw(found, half, path.with_suffix(".png"), of_half)
+            # Tasks of too different kinds for one picture.
+            picture = None if half == tasks.ADDED else path.with_suffix(".png")
+            text = draw(found, half, picture, of_half)
             path.with_suffix(".md").write_text(text, encoding="utf-8")
-            print(f"written: {command.shown(path.with_suffix(''))}.md and .png")
+            beside = " and .png" if picture else ""
+            print(f"written: {command.shown(path.with_suffix('.md'))}{beside}")
 
 
 def draw(found, half, picture, of_half):
-    """The text of a half of the tasks; its picture is written to a path."""
+    """The text of a half of the tasks; its picture is written to a path, if there is one."""
     there = [name for name, points in found.points.items() if np.isfinite(points).any()]
     some = [name for name in catalogue.MAIN if name in there]
-    _picture(some, found, picture)
+    if picture:
+        _picture(some, found, picture)
     seeds = np.isfinite(next(iter(found.points.values()))).sum(axis=1)
     of_seeds = ", ".join(f"{(seeds == n).sum()} on {n}" for n in sorted(set(seeds), reverse=True))
     minutes = sum(record["seconds"] for record in of_half) / 60
@@ -61,8 +65,7 @@ def draw(found, half, picture, of_half):
             "tasks and seeds. Cost is the training steps, as a share of the whole training on all "
             "labels.",
             _table(found, some),
-            "## The planned comparisons",
-            _planned(found),
+            *([] if half == tasks.ADDED else ["## The planned comparisons", _planned(found)]),
             "## Every way",
             _table(found, there),
             "## By what is hard",

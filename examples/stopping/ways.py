@@ -182,6 +182,18 @@ def alignment(checks):
     return (mean / np.maximum(kurtosis + 1.2, 0.05)).tolist()
 
 
+def canaries(checks):
+    """The share of canaries that are answered as they are labelled, as the mean of five checks.
+
+    Of checks with equally few the last one is the lowest, by 1e-9: while nothing is learned by
+    heart there are often none at all.
+    """
+    return [
+        None if value is None else value - 1e-9 * i
+        for i, value in enumerate(moving_mean(checks["val_score"], 5))
+    ]
+
+
 def moving_mean(values, n):
     """The mean of each value and of those before it, `n` in all; None until there are so many."""
     found = [None] * min(n - 1, len(values))
