@@ -164,7 +164,7 @@ TASKS = {
     "words-4000-noise20": _A("text", "words", 4000, "recurrent", 40, 64, 3e-3, noise=0.2),
     "words-2000-noise40": _A("text", "words", 2000, "mlp", 40, noise=0.4),
     "words-3000-flips30": _A("text", "words", 3000, "mlp", 40, flips=0.3),
-    "mnist-256-disparity": _PLAIN("images", "mnist", 256, "alexnet_of_28", 80, rate=1e-2),
+    "mnist-256-disparity": _PLAIN("images", "mnist", 256, "alexnet_of_28", 60, rate=1e-2),
     "cancer-280-evidence": _PLAIN("tables", "cancer", 280, "mlp", 150, 280, 0.5, {"depth": 0}),
     "mnist-8000-evidence": _PLAIN("images", "mnist", 8000, "mlp", 60, 128, 0.1),
 }  # fmt: skip

@@ -68,11 +68,10 @@ def train(setting):
     loss, metrics = _loss_and_metrics(data.shape.outputs, len(x))
     network.compile(_optimizer(task, epochs * steps, steps), loss, metrics=metrics)
     numbered = np.stack([y, np.arange(len(y))], axis=1) if data.shape.outputs else y
-    record = Record(
-        network, data, (x, y), (data.x[held_out], data.y[held_out]), seed, setting.get("noise", ())
-    )
-    if task.optimizer == "plain sgd" and network.count_params() < _FEW_PARAMETERS:
-        record.evidence_of = task.batch_size
+    noise = setting.get("noise", ())
+    record = Record(network, data, (x, y), (data.x[held_out], data.y[held_out]), seed, noise)
+    if task.optimizer == "plain sgd":
+        record.of_rivals(task.batch_size)
     with Shuffled(x, numbered, task.batch_size, seed) as batches:
         network.fit(batches, shuffle=False, epochs=epochs, callbacks=[record], verbose=0)
     sizes = {"training": len(x), "held_out": n_held_out, "unseen": len(data.x_unseen)}
@@ -131,11 +130,7 @@ class Record(keras.callbacks.Callback):
     Attributes:
         checks: dict of lists, an entry a check.
         probes: inputs by name.
-        evidence_of: of how many examples the evidence-based criterion is recorded; 0 for none, as
-            it was published for gradient descent without momentum only.
     """
-
-    evidence_of = 0
 
     def __init__(self, network, data, training, held_out, seed, noise=()):
         super().__init__()
@@ -144,10 +139,12 @@ class Record(keras.callbacks.Callback):
         self._classes = data.shape.outputs > 0
         x, self._y = (each[:PROBE] for each in training)
         self.probes = {"training": x, "unseen": data.x_unseen}
+        self._n_parameters = network.count_params()
         self._last, inner = networks.last_layer(network)
         self._run = inference.program(inner, list)
         self._recent = collections.deque(maxlen=max(AVERAGED, *_OTHERS))
         self._before, self._shares = {}, {}
+        self._other_means, self._evidence_of = _OTHERS, 0
         self.evidence = None
         if not len(held_out[0]):
             self.probes |= stand_ins.of(x, data.shape, seed, noise)
@@ -155,6 +152,16 @@ class Record(keras.callbacks.Callback):
             self._start = _flat(network)
             batches = np.array_split(np.arange(min(len(x), 32 * _GRADIENTS)), _GRADIENTS)
             self._batches = [(x[part], self._y[part]) for part in batches]
+
+    def of_rivals(self, batch_size):
+        """Record the evidence-based criterion of a batch, and neither stand-ins nor other means.
+
+        It was published for gradient descent without momentum only.
+        """
+        self.probes = {name: self.probes[name] for name in _PLAIN}
+        self._other_means = ()
+        if self._n_parameters < _FEW_PARAMETERS:
+            self._evidence_of = batch_size
 
     def on_epoch_end(self, epoch, logs=None):
         data, (x, y) = self._data, self._held_out
@@ -170,7 +177,7 @@ class Record(keras.callbacks.Callback):
             found |= self._churn_of_mean()
             averages = {id(v): a.numpy() for v, a in _keras.averaged_by(self.model.optimizer)}
             pairs = zip(self.model.weights, raw, strict=True)
-            others = {f"mean{n}": self._mean(n) for n in _OTHERS}
+            others = {f"mean{n}": self._mean(n) for n in self._other_means}
             others["ema"] = [averages.get(id(variable), value) for variable, value in pairs]
             for name, weights in others.items():
                 self._take(weights)
@@ -223,7 +230,7 @@ class Record(keras.callbacks.Callback):
         loss = _loss_of_each if self._classes else _squared_error_of_each
         gradients = signals.gradients(network, loss, self._batches)
         found["disparity"] = signals.disparity(gradients)
-        if n := self.evidence_of:
+        if n := self._evidence_of:
             found["evidence"] = signals.evidence(network, loss, self._data.x[:n], self._data.y[:n])
         found["gradient"] = float(np.linalg.norm(np.mean(gradients, axis=0)))
         return found
