@@ -23,7 +23,7 @@ NOTHING, TRAINING, UNSEEN, HELD_OUT = (
     "unseen inputs",
     "held-out labels",
 )
-CANARIES = 0.05
+CANARY_SHARE = 0.05
 """The share of the labels that are wrong on purpose, in a training of their own."""
 _WEIGHTS = {ONE: "", MEAN: ", mean", EMA: ", EMA"}
 
@@ -129,7 +129,7 @@ def _of_the_training():
                 TRAINING,
                 monitored(canaries, "min", 8),
                 weights,
-                CANARIES,
+                CANARY_SHARE,
                 canaries=True,
             ),
         ]

@@ -11,7 +11,7 @@ What is recorded already is not trained again.
 
 from examples.experiments import command
 from examples.stopping import tasks
-from examples.stopping.catalogue import CANARIES
+from examples.stopping.catalogue import CANARY_SHARE
 
 SHARES = (0.0, 0.1, 0.2)
 """Of the labels that are held out."""
@@ -41,7 +41,7 @@ def stages(args):
 def settings(names, seeds):
     """The trainings of tasks: all on the first seed before those on the second."""
     of_labels = [{"held_out": share} for share in SHARES]
-    of_classes = [*of_labels, {"held_out": CANARIES, "canaries": True}]
+    of_classes = [*of_labels, {"held_out": CANARY_SHARE, "canaries": True}]
     return [
         {"task": name, "seed": seed} | labels
         for seed in range(seeds)

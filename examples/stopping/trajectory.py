@@ -69,9 +69,9 @@ def train(setting):
     network.compile(_optimizer(task, epochs * steps, steps), loss, metrics=metrics)
     numbered = np.stack([y, np.arange(len(y))], axis=1) if data.shape.outputs else y
     noise = setting.get("noise", ())
-    record = Record(network, data, (x, y), (data.x[held_out], data.y[held_out]), seed, noise)
-    if task.optimizer == "plain sgd":
-        record.of_rivals(task.batch_size)
+    batch_size = task.batch_size if task.optimizer == "plain sgd" else 0
+    given_up = data.x[held_out], data.y[held_out]
+    record = Record(network, data, (x, y), given_up, seed, noise, batch_size)
     with Shuffled(x, numbered, task.batch_size, seed) as batches:
         network.fit(batches, shuffle=False, epochs=epochs, callbacks=[record], verbose=0)
     sizes = {"training": len(x), "held_out": n_held_out, "unseen": len(data.x_unseen)}
@@ -126,42 +126,36 @@ class Record(keras.callbacks.Callback):
             rules without held-out labels are told.
         seed: draws the probes.
         noise: other amounts of noise for stand-ins.
+        of_rivals: the size of a batch where the training is of the kind that rivals were published
+            with, gradient descent without momentum, else 0. It records the evidence-based
+            criterion of a batch, and neither stand-ins nor means of other numbers of checks.
 
     Attributes:
         checks: dict of lists, an entry a check.
         probes: inputs by name.
     """
 
-    def __init__(self, network, data, training, held_out, seed, noise=()):
+    def __init__(self, network, data, training, held_out, seed, noise=(), of_rivals=0):
         super().__init__()
         self.checks = {}
         self._data, self._held_out = data, held_out
         self._classes = data.shape.outputs > 0
         x, self._y = (each[:PROBE] for each in training)
         self.probes = {"training": x, "unseen": data.x_unseen}
-        self._n_parameters = network.count_params()
         self._last, inner = networks.last_layer(network)
         self._run = inference.program(inner, list)
         self._recent = collections.deque(maxlen=max(AVERAGED, *_OTHERS))
         self._before, self._shares = {}, {}
-        self._other_means, self._evidence_of = _OTHERS, 0
+        self._other_means = () if of_rivals else _OTHERS
+        self._evidence_of = of_rivals if network.count_params() < _FEW_PARAMETERS else 0
         self.evidence = None
         if not len(held_out[0]):
-            self.probes |= stand_ins.of(x, data.shape, seed, noise)
+            if not of_rivals:
+                self.probes |= stand_ins.of(x, data.shape, seed, noise)
             self.evidence = Evidence(network, frozenset({"weights"}))
             self._start = _flat(network)
             batches = np.array_split(np.arange(min(len(x), 32 * _GRADIENTS)), _GRADIENTS)
             self._batches = [(x[part], self._y[part]) for part in batches]
-
-    def of_rivals(self, batch_size):
-        """Record the evidence-based criterion of a batch, and neither stand-ins nor other means.
-
-        It was published for gradient descent without momentum only.
-        """
-        self.probes = {name: self.probes[name] for name in _PLAIN}
-        self._other_means = ()
-        if self._n_parameters < _FEW_PARAMETERS:
-            self._evidence_of = batch_size
 
     def on_epoch_end(self, epoch, logs=None):
         data, (x, y) = self._data, self._held_out
